@@ -1,0 +1,224 @@
+"""Every error that the product raises on purpose, one tree, each with an exit code and a hint.
+
+    K0rdentAzureError                 1
+    ├── UsageError                    2   the command line itself is wrong (argparse uses 2 too)
+    ├── ConfigError                   3   k0rdent.yaml, a variable or a flag; carries every fault
+    ├── StateError                    4   deployment-state.yaml
+    │   ├── StateNotFoundError        4   there is none
+    │   ├── StateExistsError          4   there is one already, and it was not to be replaced
+    │   ├── StateInvalidError         4   it cannot be read, or a change would make it invalid
+    │   ├── StateConflictError        4   its serial or lineage is not the one that was read
+    │   └── StateReadOnlyError        4   it was written by a newer major schema
+    ├── LockedError                   5   another run holds the deployment
+    ├── AzureError                    6   ARM said no, or could not be reached
+    │   ├── AuthenticationError       6   no credential works
+    │   ├── AzureUnreachableError     6   no answer at all (DNS, TLS, reset, time-out)
+    │   ├── AzureRequestError         6   an answer that is an error; code, status, resource id
+    │   └── DeploymentFailedError     6   the template deployment ended as Failed or Canceled
+    ├── HostError                     7   SSH, cloud-init or WireGuard on a VM or the workstation
+    │   ├── HostUnreachableError      7   no SSH connection yet (a fact, not always a fault)
+    │   ├── HostKeyMismatchError      7   someone else answers at that address
+    │   └── CommandFailedError        7   a command on a host ended non-zero
+    ├── ClusterError                  8   k0sctl, k0s or kcm
+    ├── PrerequisiteError             9   a tool or a right is missing on this machine
+    ├── DeclinedError                10   the user, or the missing terminal, did not confirm
+    ├── InterruptedRunError         130   Ctrl-C; the state says how to go on
+    └── TerminatedRunError          143   SIGTERM; the state says how to go on
+
+Callers branch on types, never on message text. A message says what failed and where; `hint` says what to
+do now. Neither ever holds a private key, a token or a kubeconfig.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong (or doubtful) in a document, told so that a person can find and mend it.
+
+    `path` is the dotted path in the document (`cluster.controllers.count`), `line` counts from 1,
+    `file` is None where the value came from a variable or a flag (then `origin` names it).
+    """
+
+    path: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    origin: str | None = None
+    expected: str | None = None
+    found: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        where = self.origin or ""
+        if self.file is not None:
+            where = self.file if self.line is None else f"{self.file}:{self.line}"
+        parts = [f"{where}: " if where else "", f"{self.path}: " if self.path else "", self.message]
+        if self.expected is not None:
+            parts.append(f"; expected {self.expected}")
+        if self.found is not None:
+            parts.append(f"; found {self.found}")
+        return "".join(parts)
+
+
+class K0rdentAzureError(Exception):
+    """The root. `hint` is one sentence or one command: what to do now."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(K0rdentAzureError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_code = 2
+
+
+class ConfigError(K0rdentAzureError):
+    """The configuration cannot be used; `faults` lists everything wrong with it, not only the first."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, faults: Sequence[Fault] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.faults = tuple(faults)
+
+
+class StateError(K0rdentAzureError):
+    """Something about deployment-state.yaml."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, faults: Sequence[Fault] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.faults = tuple(faults)
+
+
+class StateNotFoundError(StateError):
+    """There is no state file in the workspace."""
+
+
+class StateExistsError(StateError):
+    """A state file is there already and was not to be replaced."""
+
+
+class StateInvalidError(StateError):
+    """The document cannot be parsed or breaks the schema; nothing was written."""
+
+
+class StateConflictError(StateError):
+    """The document on disk is not the one that this writer read (serial or lineage differ)."""
+
+
+class StateReadOnlyError(StateError):
+    """The document has a newer major schema than this program knows."""
+
+
+class LockedError(K0rdentAzureError):
+    """Another run holds this deployment; the message names its holder."""
+
+    exit_code = 5
+
+
+class AzureError(K0rdentAzureError):
+    """Azure Resource Manager or its identity service."""
+
+    exit_code = 6
+
+
+class AuthenticationError(AzureError):
+    """No credential could get a token."""
+
+
+class AzureUnreachableError(AzureError):
+    """No complete answer came back; whether the request took effect is unknown."""
+
+
+class AzureRequestError(AzureError):
+    """ARM answered with an error. `code` is ARM's (`ResourceGroupNotFound`), `status` is HTTP's."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str,
+        resource_id: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.resource_id = resource_id
+
+
+class DeploymentFailedError(AzureError):
+    """A template deployment ended as Failed or Canceled; `code` and `resource_id` name the first cause."""
+
+    def __init__(
+        self, message: str, *, code: str, resource_id: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.resource_id = resource_id
+
+
+class HostError(K0rdentAzureError):
+    """A VM, or the workstation's end of the VPN."""
+
+    exit_code = 7
+
+
+class HostUnreachableError(HostError):
+    """No SSH connection could be made; while a VM boots this is an observation, not a failure."""
+
+
+class HostKeyMismatchError(HostError):
+    """The host key is not the one that cloud-init was given."""
+
+
+class CommandFailedError(HostError):
+    """A command ended non-zero. `exit_status` is the command's; `stderr` its last lines, cleaned."""
+
+    def __init__(self, message: str, *, exit_status: int, stderr: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_status = exit_status
+        self.stderr = stderr
+
+
+class ClusterError(K0rdentAzureError):
+    """k0sctl, k0s or kcm."""
+
+    exit_code = 8
+
+
+class PrerequisiteError(K0rdentAzureError):
+    """A tool or a right that the next step needs is missing on this machine."""
+
+    exit_code = 9
+
+
+class DeclinedError(K0rdentAzureError):
+    """A confirmation was refused, or could not be asked for because there is no terminal."""
+
+    exit_code = 10
+
+
+class InterruptedRunError(K0rdentAzureError):
+    """The run ended early because of Ctrl-C; everything done so far is in the state."""
+
+    exit_code = 130
+
+
+class TerminatedRunError(K0rdentAzureError):
+    """The run ended early because of SIGTERM; everything done so far is in the state."""
+
+    exit_code = 143
