@@ -1,0 +1,1 @@
+"""The state engine: schema, YAML, the durable store, events. It knows nothing of Azure, hosts or clusters."""

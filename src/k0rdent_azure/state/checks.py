@@ -1,0 +1,255 @@
+"""Everything that can be wrong with a document: schema, values, and references between its sections.
+
+Faults refuse (severity `error`), doubts warn. The plan's example, with its placeholder keys and a VM that is
+not created yet, is valid with doubts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.config.topology import LAPTOP
+from k0rdent_azure.errors import Fault, StateInvalidError
+from k0rdent_azure.state import model
+from k0rdent_azure.state.codec import positions
+from k0rdent_azure.state.model import State
+
+#: Values under these keys never stand in a message.
+SECRET_KEYS = frozenset({"private_key", "host_private_key"})
+#: Keys whose values are times.
+_TIMES = frozenset(
+    {
+        "timestamp",
+        "created_at",
+        "last_updated",
+        "last_checked",
+        "started_at",
+        "ended_at",
+        "last_handshake",
+        "at",
+    }
+)
+#: Sections that are checked piece by piece, so that every fault is found and not only the first.
+_PIECES: tuple[tuple[tuple[str, ...], type, bool], ...] = (
+    (("metadata",), model.Metadata, False),
+    (("azure_resources", "resource_group"), model.ResourceGroup, False),
+    (("azure_resources", "network", "vnet"), model.Vnet, False),
+    (("azure_resources", "network", "subnet"), model.Subnet, False),
+    (("azure_resources", "network", "nsg"), model.Nsg, False),
+    (("azure_resources", "ssh_key"), model.SshKey, False),
+    (("azure_resources", "deployment"), model.ArmDeployment, False),
+    (("azure_resources", "virtual_machines"), model.VirtualMachine, True),
+    (("wireguard", "peers"), model.Peer, True),
+    (("wireguard", "laptop_config"), model.LaptopConfig, False),
+    (("k0s_cluster", "controllers"), model.ClusterNode, True),
+    (("k0s_cluster", "workers"), model.ClusterNode, True),
+    (("k0rdent",), model.K0rdent, False),
+    (("phases",), model.PhaseRecord, True),
+    (("pending_operations",), model.PendingOperation, True),
+    (("api_calls",), model.ApiCalls, False),
+)
+
+
+def check(document: Mapping[str, object]) -> list[Fault]:
+    """All faults and doubts of a parsed document, in its order as far as that can be told. Never raises."""
+    try:
+        state = msgspec.convert(document, State)
+    except msgspec.ValidationError as error:
+        return _schema_faults(document, error)
+    faults: list[Fault] = []
+    for rule in (_times, _networks, _peers, _nodes, _counts):
+        faults.extend(rule(state, document))
+    return faults
+
+
+def refuse_errors(faults: Sequence[Fault], *, text: bytes, source: str) -> None:
+    """Raise StateInvalidError with every error among `faults`, each with its line in `text`."""
+    errors = [fault for fault in faults if fault.severity == "error"]
+    if not errors:
+        return
+    placed = place(errors, text=text, source=source)
+    more = f" (and {len(placed) - 1} more)" if len(placed) > 1 else ""
+    raise StateInvalidError(
+        f"{placed[0]}{more}",
+        faults=placed,
+        hint="see `k0rdent-azure state check`; the last good version is beside the file as .backup",
+    )
+
+
+def place(faults: Sequence[Fault], *, text: bytes, source: str) -> list[Fault]:
+    """The same faults with the file and the line of their paths (or of the nearest parent that is there)."""
+    lines = positions(text) if text else {}
+    return [replace(fault, file=source, line=_line(lines, fault.path)) for fault in faults]
+
+
+def _line(lines: Mapping[str, int], path: str) -> int | None:
+    while path and path not in lines:
+        path = path.rpartition(".")[0]
+    return lines.get(path)
+
+
+def _schema_faults(document: Mapping[str, object], first: msgspec.ValidationError) -> list[Fault]:
+    found: list[Fault] = []
+    for path, kind, many in _PIECES:
+        piece = _dig(document, path)
+        prefix = ".".join(path)
+        if piece is None:
+            continue
+        if many and isinstance(piece, dict):
+            for name, item in piece.items():
+                found.extend(_convert(item, kind, f"{prefix}.{name}"))
+        elif not many:
+            found.extend(_convert(piece, kind, prefix))
+    events = document.get("events")
+    for index, event in enumerate(events if isinstance(events, list) else []):
+        found.extend(_convert(event, model.Event, f"events.{index}"))
+    return found or [_fault(str(first), "")]
+
+
+def _convert(value: object, kind: type, prefix: str) -> Iterator[Fault]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        yield _fault(str(error), prefix)
+
+
+def _fault(message: str, prefix: str) -> Fault:
+    """msgspec says `Expected `int`, got `str` - at `$.a.b``; the path is put in front of ours."""
+    text, _, where = message.partition(" - at `$")
+    inner = where.rstrip("`").lstrip(".").replace("[...]", "").replace("[", ".").replace("]", "")
+    path = ".".join(part for part in (prefix, inner) if part)
+    if path.rpartition(".")[2] in SECRET_KEYS:
+        text = "is not text"
+    return Fault(path=path, message=text)
+
+
+def _dig(document: object, path: Sequence[str]) -> object:
+    for key in path:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def _times(_state: State, document: Mapping[str, object]) -> Iterator[Fault]:
+    stack: list[tuple[str, object]] = [(key, document[key]) for key in document if key != "configuration"]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend((f"{path}.{key}", inner) for key, inner in value.items())
+        elif isinstance(value, list):
+            stack.extend((f"{path}.{index}", inner) for index, inner in enumerate(value))
+        elif isinstance(value, str) and path.rpartition(".")[2] in _TIMES:
+            try:
+                parse_timestamp(value)
+            except ValueError:
+                yield Fault(
+                    path=path,
+                    message="is not a time",
+                    expected="2025-01-07T15:30:00Z",
+                    found=repr(value[:40]),
+                )
+
+
+def _networks(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
+    network = state.azure_resources.network
+    subnet = None
+    if network is not None:
+        yield from _cidr("azure_resources.network.vnet.address_prefix", network.vnet.address_prefix)
+        yield from _cidr("azure_resources.network.subnet.address_prefix", network.subnet.address_prefix)
+        subnet = _network(network.subnet.address_prefix)
+    for name, vm in state.azure_resources.virtual_machines.items():
+        path = f"azure_resources.virtual_machines.{name}"
+        yield from _address(f"{path}.public_ip", vm.public_ip, None)
+        yield from _address(f"{path}.private_ip", vm.private_ip, subnet)
+
+
+def _peers(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
+    if state.wireguard is None:
+        return
+    yield from _cidr("wireguard.network", state.wireguard.network)
+    network = _network(state.wireguard.network)
+    taken: dict[str, str] = {}
+    vms = state.azure_resources.virtual_machines
+    for name, peer in state.wireguard.peers.items():
+        path = f"wireguard.peers.{name}"
+        yield from _address(f"{path}.ip", peer.ip, network)
+        if peer.ip in taken:
+            yield Fault(path=f"{path}.ip", message=f"is also the address of {taken[peer.ip]}", found=peer.ip)
+        taken[peer.ip] = name
+        for key in ("private_key", "public_key"):
+            value = getattr(peer, key)
+            if value is not None and not _is_wireguard_key(value):
+                yield Fault(
+                    path=f"{path}.{key}",
+                    message="does not look like a WireGuard key",
+                    expected="32 bytes in base64",
+                    severity="warning",
+                )
+        if vms and name != LAPTOP and name not in vms:
+            yield Fault(path=path, message="is a peer without a VM of that name")
+
+
+def _nodes(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
+    cluster, vms = state.k0s_cluster, state.azure_resources.virtual_machines
+    if cluster is None or not vms:
+        return
+    for group, nodes in (("controllers", cluster.controllers), ("workers", cluster.workers)):
+        for name in nodes:
+            if name not in vms:
+                yield Fault(path=f"k0s_cluster.{group}.{name}", message="is a node without a VM of that name")
+
+
+def _counts(state: State, document: Mapping[str, object]) -> Iterator[Fault]:
+    cluster = _dig(document, ("configuration", "cluster"))
+    vms = state.azure_resources.virtual_machines
+    if not isinstance(cluster, dict) or not vms:
+        return
+    counts = [cluster.get("controller_count"), cluster.get("worker_count")]
+    wanted = sum(count for count in counts if isinstance(count, int))
+    if wanted != len(vms):
+        yield Fault(
+            path="azure_resources.virtual_machines",
+            message="does not list every VM of the configuration",
+            expected=str(wanted),
+            found=str(len(vms)),
+            severity="warning",
+        )
+
+
+def _cidr(path: str, value: str) -> Iterator[Fault]:
+    if _network(value) is None:
+        yield Fault(path=path, message="is not a network", expected="10.240.0.0/16", found=repr(value[:40]))
+
+
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        return None
+
+
+def _address(
+    path: str, value: str | None, network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+) -> Iterator[Fault]:
+    if not value:
+        return
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        yield Fault(path=path, message="is not an IP address", expected="10.240.1.11", found=repr(value[:40]))
+        return
+    if network is not None and address not in network:
+        yield Fault(path=path, message="lies outside its network", expected=f"in {network}", found=value)
+
+
+def _is_wireguard_key(value: str) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == 32
+    except (binascii.Error, ValueError):
+        return False

@@ -1,0 +1,295 @@
+"""The state file's schema 1.0, as types.
+
+The required fields are those of the plan's example document; every field of our own is optional, so that the
+example and files of other writers stay valid. Readers use these structs; writers change the document by path
+(`state.store.Transaction`), so that unknown keys survive. Times are RFC 3339 texts in UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA_VERSION = "1.0"
+
+PhaseName = Literal[
+    "preparation", "azure_setup", "vm_creation", "vpn_setup", "cluster_setup", "k0rdent_install", "complete"
+]
+#: In the order in which a deployment goes through them.
+PHASE_NAMES: tuple[PhaseName, ...] = (
+    "preparation",
+    "azure_setup",
+    "vm_creation",
+    "vpn_setup",
+    "cluster_setup",
+    "k0rdent_install",
+    "complete",
+)
+DeploymentStatus = Literal[
+    "pending", "in_progress", "completed", "failed", "interrupted", "destroying", "destroyed"
+]
+PhaseStatus = Literal["pending", "in_progress", "completed", "failed", "interrupted"]
+ResourceStatus = Literal["pending", "creating", "created", "failed", "deleting", "deleted"]
+VmStatus = Literal["pending", "creating", "running", "stopped", "failed", "deleted"]
+ConfigStatus = Literal["pending", "generated", "deployed", "failed"]
+LaptopStatus = Literal["pending", "generated", "connected", "disconnected"]
+SshStatus = Literal["pending", "verified", "failed"]
+K0sStatus = Literal["not_installed", "installing", "ready", "failed"]
+ClusterStatus = Literal["not_deployed", "deploying", "ready", "failed"]
+K0rdentStatus = Literal["not_deployed", "installing", "ready", "failed"]
+OperationKind = Literal["arm_deployment", "vpn", "k0sctl_apply", "kcm_install", "destroy"]
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """The newest run on this deployment. `outcome` is None while it runs, and stays so if it is killed."""
+
+    id: str
+    command: str
+    host: str
+    pid: int
+    user: str
+    started_at: str
+    ended_at: str | None = None
+    outcome: str | None = None
+
+
+class Failure(msgspec.Struct, kw_only=True):
+    """Why `deployment_status` is `failed`: what a user can act on."""
+
+    phase: str
+    message: str
+    at: str
+    code: str | None = None
+    resource: str | None = None
+    hint: str | None = None
+
+
+class Metadata(msgspec.Struct, kw_only=True):
+    schema_version: str
+    deployment_id: str
+    created_at: str
+    last_updated: str
+    deployment_phase: PhaseName
+    deployment_status: DeploymentStatus
+    serial: int = 0
+    lineage: str | None = None
+    run: Run | None = None
+    failure: Failure | None = None
+    #: Cloud seconds per real second at creation; only a rehearsal has one.
+    clock_speed: float | None = None
+    #: Where the configuration came from, to tell when that file was changed since.
+    config_file: str | None = None
+    config_digest: str | None = None
+
+
+class PhaseRecord(msgspec.Struct, kw_only=True):
+    """`seconds` is the time the phase took in cloud seconds, over all runs; `step` what it did last."""
+
+    status: PhaseStatus
+    started_at: str | None = None
+    ended_at: str | None = None
+    seconds: float | None = None
+    step: str | None = None
+
+
+class PendingOperation(msgspec.Struct, kw_only=True):
+    """A side effect outside whose intent was committed and whose outcome was not (yet)."""
+
+    kind: OperationKind
+    target: str
+    started_at: str
+    phase: PhaseName | None = None
+    details: dict[str, object] = {}
+
+
+class ApiCalls(msgspec.Struct, kw_only=True):
+    """ARM requests sent so far, every attempt counted."""
+
+    total: int = 0
+    by_phase: dict[str, int] = {}
+    by_command: dict[str, int] = {}
+
+
+class ResourceGroup(msgspec.Struct, kw_only=True):
+    name: str
+    status: ResourceStatus
+    created_at: str | None = None
+    id: str | None = None
+    location: str | None = None
+    #: False where the user named a group that was there before: destroy leaves it.
+    owned: bool = True
+
+
+class Vnet(msgspec.Struct, kw_only=True):
+    name: str
+    status: ResourceStatus
+    address_prefix: str
+    id: str | None = None
+
+
+class Subnet(msgspec.Struct, kw_only=True):
+    name: str
+    status: ResourceStatus
+    address_prefix: str
+    id: str | None = None
+
+
+class Nsg(msgspec.Struct, kw_only=True):
+    name: str
+    status: ResourceStatus
+    rules_count: int = 0
+    id: str | None = None
+
+
+class Network(msgspec.Struct, kw_only=True):
+    vnet: Vnet
+    subnet: Subnet
+    nsg: Nsg
+
+
+class SshKey(msgspec.Struct, kw_only=True):
+    name: str
+    status: ResourceStatus
+    local_path: str
+    id: str | None = None
+    public_key: str | None = None
+
+
+class ArmDeployment(msgspec.Struct, kw_only=True):
+    """The template deployment: `scope` tells whether its record is the subscription's or the group's."""
+
+    name: str
+    scope: Literal["subscription", "group"]
+    id: str
+    provisioning_state: str | None = None
+    correlation_id: str | None = None
+    last_checked: str | None = None
+
+
+class VirtualMachine(msgspec.Struct, kw_only=True):
+    status: VmStatus
+    vm_size: str
+    public_ip: str | None = None
+    private_ip: str | None = None
+    availability_zone: str | None = None
+    provisioning_state: str | None = None
+    power_state: str | None = None
+    created_at: str | None = None
+    last_checked: str | None = None
+    id: str | None = None
+    nic_id: str | None = None
+    public_ip_id: str | None = None
+    fqdn: str | None = None
+    role: Literal["controller", "worker"] | None = None
+    #: OpenSSH public host key, set by our cloud-init and pinned before first contact.
+    host_key: str | None = None
+    #: Its private half, until cloud-init no longer needs to be re-sent byte for byte.
+    host_private_key: str | None = None
+    cloud_init: Literal["pending", "running", "done", "failed"] | None = None
+    #: What is being done with this VM now, or why it failed.
+    detail: str | None = None
+
+
+class AzureResources(msgspec.Struct, kw_only=True):
+    resource_group: ResourceGroup | None = None
+    network: Network | None = None
+    ssh_key: SshKey | None = None
+    virtual_machines: dict[str, VirtualMachine] = {}
+    deployment: ArmDeployment | None = None
+    subscription_id: str | None = None
+
+
+class Peer(msgspec.Struct, kw_only=True):
+    ip: str
+    public_key: str
+    private_key: str | None = None
+    config_status: ConfigStatus = "pending"
+    endpoint: str | None = None
+    last_handshake: str | None = None
+
+
+class LaptopConfig(msgspec.Struct, kw_only=True):
+    file_path: str
+    status: LaptopStatus
+    setup_complete: bool = False
+    interface: str | None = None
+    last_checked: str | None = None
+
+
+class WireGuard(msgspec.Struct, kw_only=True):
+    port: int
+    network: str
+    peers: dict[str, Peer] = {}
+    laptop_config: LaptopConfig | None = None
+
+
+class ClusterNode(msgspec.Struct, kw_only=True):
+    role: str
+    ssh_status: SshStatus = "pending"
+    k0s_status: K0sStatus = "not_installed"
+    last_checked: str | None = None
+
+
+class K0sCluster(msgspec.Struct, kw_only=True):
+    status: ClusterStatus
+    config_file: str
+    kubeconfig_file: str
+    controllers: dict[str, ClusterNode] = {}
+    workers: dict[str, ClusterNode] = {}
+    version: str | None = None
+    api_endpoint: str | None = None
+    #: Which tool installed the cluster: the real k0sctl with its version, or the rehearsal stand-in.
+    installed_by: str | None = None
+    last_checked: str | None = None
+
+
+class Component(msgspec.Struct, kw_only=True):
+    success: bool = False
+    error: str | None = None
+
+
+class K0rdent(msgspec.Struct, kw_only=True):
+    status: K0rdentStatus
+    version: str
+    registry: str
+    namespace: str
+    helm_release: str
+    release: str | None = None
+    components: dict[str, Component] = {}
+    last_checked: str | None = None
+    #: How it was installed; says so where it is a rehearsal stand-in.
+    installed_by: str | None = None
+
+
+class Event(msgspec.Struct, kw_only=True):
+    timestamp: str
+    phase: str
+    action: str
+    message: str | None = None
+    resource: str | None = None
+    details: str | None = None
+
+
+class EventSegment(msgspec.Struct, kw_only=True):
+    """Older events, sealed in `deployment-state.events/<file>`, one JSON object a line."""
+
+    file: str
+    sha256: str
+    count: int
+
+
+class State(msgspec.Struct, kw_only=True):
+    """The whole document. `configuration` is the immutable snapshot that `config.snapshot` wrote."""
+
+    metadata: Metadata
+    configuration: dict[str, object]
+    azure_resources: AzureResources = msgspec.field(default_factory=AzureResources)
+    wireguard: WireGuard | None = None
+    k0s_cluster: K0sCluster | None = None
+    k0rdent: K0rdent | None = None
+    phases: dict[str, PhaseRecord] = {}
+    pending_operations: dict[str, PendingOperation] = {}
+    api_calls: ApiCalls = msgspec.field(default_factory=ApiCalls)
+    event_segments: list[EventSegment] = []
+    events: list[Event] = []
