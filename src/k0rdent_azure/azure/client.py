@@ -1,0 +1,196 @@
+"""The few ways in which Azure Resource Manager is asked: one request, or one list.
+
+azure-core's pipeline does the work: retries with `Retry-After` counted in cloud seconds, tokens, request
+ids. The ledger stands behind the retries, so that it sees every attempt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError as CoreError
+from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline import AsyncPipeline
+from azure.core.pipeline.policies import HeadersPolicy, RequestIdPolicy, UserAgentPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from k0rdent_azure import __version__
+from k0rdent_azure.azure.clouds import AzureEnvironment
+from k0rdent_azure.azure.failures import Answer, authentication_failed, is_absent, request_failed, unreachable
+from k0rdent_azure.azure.ledger import Ledger
+from k0rdent_azure.azure.policies import ArmRetryPolicy, ArmTokenPolicy, LedgerPolicy
+from k0rdent_azure.azure.transport import CloudTransport
+from k0rdent_azure.clock import Clock
+from k0rdent_azure.errors import AzureUnreachableError
+
+#: Retries of one request. With the back-off of `ArmRetryPolicy` they last about two minutes.
+DEFAULT_RETRIES = 6
+#: A list with more pages than this (100,000 VMs) is a loop of the server's.
+MAX_PAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResponse:
+    """A complete answer. Header names are in lower case; `body` is {} where there was none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, object]
+
+
+class ArmClient:
+    """One connection pool and one credential to one cloud's Resource Manager. Close it at the end."""
+
+    def __init__(
+        self,
+        *,
+        environment: AzureEnvironment,
+        credential: AsyncTokenCredential,
+        ledger: Ledger,
+        clock: Clock,
+        ca_file: Path | None = None,
+        retries: int = DEFAULT_RETRIES,
+    ) -> None:
+        self.environment = environment
+        self.clock = clock
+        self.ledger = ledger
+        self._credential = credential
+        self._pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse] = AsyncPipeline(
+            transport=CloudTransport(clock=clock, endpoint=environment.arm_endpoint, ca_file=ca_file),
+            policies=[
+                *_headers(),
+                ArmRetryPolicy(retries),
+                ArmTokenPolicy(credential, environment.scope),
+                LedgerPolicy(ledger),
+            ],
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        api_version: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        accept: Collection[int] = (200, 201, 202, 204),
+    ) -> ArmResponse:
+        """Send one request (and its retries) and return the answer if its status is in `accept`.
+
+        `path` starts with `/subscriptions`. A 404 in `accept` is returned only where ARM says that the thing
+        itself does not exist, not where this login does not see the subscription.
+
+        Raises AzureRequestError for any other status, AzureUnreachableError where no complete answer came
+        back (the request may have taken effect), AuthenticationError where there is no token to send.
+        """
+        request = self._build(method, path, {**(query or {}), "api-version": api_version}, body)
+        try:
+            result = await self._pipeline.run(request)
+        except ClientAuthenticationError as error:
+            raise authentication_failed(error.message, self.environment) from error
+        except CoreError as error:
+            raise unreachable(method, path, self.environment.arm_endpoint, error) from error
+        return _answer(method, path, result.http_response, accept)
+
+    async def list(
+        self, path: str, *, api_version: str, query: Mapping[str, str] | None = None
+    ) -> list[dict[str, object]]:
+        """All items of a collection; follows `nextLink`. Raises what `request` raises."""
+        items: list[dict[str, object]] = []
+        wanted = dict(query or {})
+        for _ in range(MAX_PAGES):
+            answer = await self.request("GET", path, api_version=api_version, query=wanted, accept=(200,))
+            page = answer.body.get("value")
+            if not isinstance(page, list):
+                raise AzureUnreachableError(f"GET {path}: the answer has no list of values")
+            items.extend(item for item in page if isinstance(item, dict))
+            link = answer.body.get("nextLink")
+            if not link:
+                return items
+            path, wanted = self._follow(str(link))
+            api_version = wanted.pop("api-version", api_version)
+        raise AzureUnreachableError(f"GET {path}: the list has no end")
+
+    async def close(self) -> None:
+        """Close the connections and the credential; safe to call twice."""
+        await self._pipeline.__aexit__()
+        await self._credential.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self.close()
+
+    def _build(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, object] | None
+    ) -> HttpRequest:
+        url = f"{self.environment.arm_endpoint.rstrip('/')}{quote(path)}?{urlencode(query, quote_via=quote)}"
+        if body is None:
+            return HttpRequest(method, url)
+        content = json.dumps(body, separators=(",", ":")).encode()
+        return HttpRequest(method, url, content=content, headers={"Content-Type": "application/json"})
+
+    def _follow(self, link: str) -> tuple[str, dict[str, str]]:
+        """A page's path and query, only at the endpoint itself: our token must not go anywhere else."""
+        if _origin(link) != _origin(self.environment.arm_endpoint):
+            raise AzureUnreachableError("a list goes on at another server than Azure's; not followed")
+        target = urlsplit(link)
+        return unquote(target.path), dict(parse_qsl(target.query, keep_blank_values=True))
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port; a URL that has none of them is nowhere."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or 443
+    except ValueError:
+        return "", None, 0
+
+
+def _headers() -> Sequence[Any]:
+    """azure-core types these for synchronous pipelines only."""
+    return (
+        UserAgentPolicy(base_user_agent=f"k0rdent-azure/{__version__}"),
+        HeadersPolicy({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}),
+        RequestIdPolicy(),
+    )
+
+
+def _answer(method: str, path: str, response: AsyncHttpResponse, accept: Collection[int]) -> ArmResponse:
+    raw = response.content
+    parsed = _parse(raw)
+    if response.status_code not in accept or response.status_code == 404:
+        error = request_failed(method, path, Answer(response.status_code, parsed, raw, response.headers))
+        if not (response.status_code in accept and is_absent(error)):
+            raise error
+    if parsed is None:
+        raise AzureUnreachableError(
+            f"{method} {path}: HTTP {response.status_code} with a body that is not ARM's JSON",
+            hint="a proxy or a captive portal may answer in Azure's place; check HTTPS_PROXY, then run again",
+        )
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return ArmResponse(response.status_code, headers, parsed)
+
+
+def _parse(raw: bytes) -> dict[str, object] | None:
+    """The JSON object in `raw`; {} for no body; None for anything else."""
+    if not raw.strip():
+        return {}
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None

@@ -1,0 +1,43 @@
+"""Where tokens come from: azure-identity's own credentials, and nothing that opens a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
+
+from k0rdent_azure.azure.clouds import AzureEnvironment
+
+#: `az` starts a Python of its own; on a small or busy machine that takes longer than the default 10 s.
+CLI_TIMEOUT = 60
+
+
+def default_credential(environment: AzureEnvironment) -> AsyncTokenCredential:
+    """Environment variables, workload identity, managed identity, `az login`: the first that has a token.
+
+    The order is azure-identity's own, which users know; `AZURE_TOKEN_CREDENTIALS` narrows it as documented
+    there. Left out are the sources that only an editor or another tool fills.
+    """
+    return DefaultAzureCredential(
+        authority=environment.authority,
+        exclude_shared_token_cache_credential=True,
+        exclude_visual_studio_code_credential=True,
+        exclude_powershell_credential=True,
+        exclude_developer_cli_credential=True,
+        process_timeout=CLI_TIMEOUT,
+    )
+
+
+def client_secret_credential(
+    authority: str, tenant: str, client_id: str, secret: str, ca_file: Path | None
+) -> AsyncTokenCredential:
+    """A service principal at `authority`, whose certificate `ca_file` vouches for (None: the system's)."""
+    return ClientSecretCredential(
+        tenant,
+        client_id,
+        secret,
+        authority=authority,
+        connection_verify=str(ca_file) if ca_file is not None else True,
+        use_env_settings=ca_file is None,
+    )

@@ -1,0 +1,227 @@
+"""The template deployment: submitted in one PUT, read back in one GET, explained from its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from k0rdent_azure.azure import versions
+from k0rdent_azure.azure.arm_errors import ArmError, causes, vm_of
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.failures import deployment_failed, explain, is_absent
+from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.azure.template import Template
+from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
+
+#: Provisioning states that nothing follows. https://learn.microsoft.com/rest/api/resources/deployments/get
+ENDED = frozenset({"Succeeded", "Failed", "Canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentTarget:
+    """Where a deployment record lives: in a subscription, or in one of its groups."""
+
+    subscription: str
+    name: str
+    group: str | None = None
+
+    @property
+    def scope(self) -> Literal["subscription", "group"]:
+        return "group" if self.group else "subscription"
+
+    @property
+    def id(self) -> str:
+        """The record's resource id, which is its path too."""
+        group = f"/resourceGroups/{self.group}" if self.group else ""
+        return (
+            f"/subscriptions/{self.subscription}{group}/providers/Microsoft.Resources/deployments/{self.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VmOutput:
+    """What the deployment made for one VM; ids as ARM spells them, the address as text."""
+
+    id: str
+    public_ip: str
+    fqdn: str
+    nic_id: str
+    public_ip_id: str
+    private_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A deployment record as ARM shows it. `outputs` are the plain values, {} until it has succeeded."""
+
+    id: str
+    name: str
+    scope: Literal["subscription", "group"]
+    provisioning_state: str
+    outputs: dict[str, object] = field(default_factory=dict)
+    error: dict[str, object] | None = None
+    correlation_id: str | None = None
+    timestamp: str | None = None
+    parameters: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.provisioning_state in ENDED
+
+    @property
+    def virtual_machines(self) -> dict[str, VmOutput]:
+        """The output of that name, by VM; {} until the deployment has succeeded."""
+        return {
+            name: VmOutput(
+                id=text(vm, "id"),
+                public_ip=text(vm, "publicIp"),
+                fqdn=text(vm, "fqdn"),
+                nic_id=text(vm, "nicId"),
+                public_ip_id=text(vm, "publicIpId"),
+                private_ip=text(vm, "privateIp"),
+            )
+            for name, vm in mapping(self.outputs, "virtualMachines").items()
+            if isinstance(vm, dict)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """What a deployment did with one resource. `errors` are the innermost causes, [] unless it failed."""
+
+    resource_id: str
+    resource_type: str
+    resource_name: str
+    provisioning_state: str
+    timestamp: str
+    errors: tuple[ArmError, ...] = ()
+
+
+async def put(
+    client: ArmClient, target: DeploymentTarget, template: Template, custom_data: Mapping[str, str]
+) -> DeploymentView:
+    """Submit, or submit again: the same content changes nothing that exists.
+
+    Raises AzureRequestError, with code `DeploymentActive` while one of that name runs, and with the inner
+    cause where ARM's check before the start refuses (then nothing was started).
+    """
+    answer = await client.request(
+        "PUT",
+        target.id,
+        api_version=versions.DEPLOYMENTS,
+        body=template.body(custom_data),
+        accept=(200, 201, 202),
+    )
+    return _view(target, answer.body)
+
+
+async def get(client: ArmClient, target: DeploymentTarget) -> DeploymentView | None:
+    """The record; None where there is none (or its group is gone)."""
+    answer = await client.request("GET", target.id, api_version=versions.DEPLOYMENTS, accept=(200, 404))
+    return None if answer.status == 404 else _view(target, answer.body)
+
+
+async def cancel(client: ArmClient, target: DeploymentTarget) -> bool:
+    """Stop an active deployment; False where none was active. What it had made stays."""
+    answer = await client.request(
+        "POST",
+        f"{target.id}/cancel",
+        api_version=versions.DEPLOYMENTS,
+        accept=(200, 202, 204, 404, 409),
+    )
+    return answer.status < 300
+
+
+async def operations(client: ArmClient, target: DeploymentTarget) -> list[OperationView]:
+    """All operations, those of nested deployments in place of the nested one: one list for each level.
+
+    [] where the record is gone: why something failed must not hide behind what no longer exists.
+    """
+    try:
+        items = await client.list(f"{target.id}/operations", api_version=versions.DEPLOYMENTS)
+    except AzureRequestError as error:
+        if is_absent(error):
+            return []
+        raise
+    found: list[OperationView] = []
+    for item in items:
+        view = _operation(mapping(item, "properties"))
+        nested = _nested(target, view)
+        if nested is not None:
+            inner = await operations(client, nested)
+            found.extend(inner or [view])
+        elif view.resource_id:
+            found.append(view)
+    return found
+
+
+def failure(view: DeploymentView, found: Sequence[OperationView]) -> DeploymentFailedError:
+    """Why `view` ended as Failed or Canceled: from the operations, else from the record's own error."""
+    reasons: list[tuple[ArmError, str | None]] = [
+        (error, operation.resource_id) for operation in found for error in operation.errors
+    ]
+    if not reasons and view.error is not None:
+        reasons = [(error, error.resource_id) for error in causes(view.error)]
+    return deployment_failed(view.name, view.provisioning_state, reasons)
+
+
+def failed_vms(found: Sequence[OperationView]) -> dict[str, str]:
+    """Why each VM failed, in words, by VM; a failed NIC or address counts as its VM's failure."""
+    reasons: dict[str, str] = {}
+    for operation in found:
+        vm = vm_of(operation.resource_id)
+        if vm is not None and operation.errors:
+            reasons.setdefault(vm, explain(operation.errors[0], operation.resource_id).message)
+    return reasons
+
+
+def _view(target: DeploymentTarget, body: Mapping[str, object]) -> DeploymentView:
+    properties = mapping(body, "properties")
+    error = mapping(properties, "error")
+    return DeploymentView(
+        id=text(body, "id") or target.id,
+        name=text(body, "name") or target.name,
+        scope=target.scope,
+        provisioning_state=text(properties, "provisioningState") or "Unknown",
+        outputs=_values(mapping(properties, "outputs")),
+        error=error or None,
+        correlation_id=text(properties, "correlationId") or None,
+        timestamp=text(properties, "timestamp") or None,
+        parameters=_values(mapping(properties, "parameters")),
+    )
+
+
+def _values(typed: Mapping[str, object]) -> dict[str, object]:
+    return {name: item["value"] for name, item in typed.items() if isinstance(item, dict) and "value" in item}
+
+
+def _operation(properties: Mapping[str, object]) -> OperationView:
+    resource = mapping(properties, "targetResource")
+    state = text(properties, "provisioningState")
+    return OperationView(
+        resource_id=text(resource, "id"),
+        resource_type=text(resource, "resourceType"),
+        resource_name=text(resource, "resourceName"),
+        provisioning_state=state,
+        timestamp=text(properties, "timestamp"),
+        errors=tuple(_operation_errors(properties)) if state == "Failed" else (),
+    )
+
+
+def _operation_errors(properties: Mapping[str, object]) -> list[ArmError]:
+    message = properties.get("statusMessage")
+    if isinstance(message, str):
+        return [ArmError(text(properties, "statusCode") or "Unknown", message)]
+    return causes(message) or [ArmError(text(properties, "statusCode") or "Unknown", "")]
+
+
+def _nested(target: DeploymentTarget, view: OperationView) -> DeploymentTarget | None:
+    """The deployment that an operation stands for, if it is another one than `target`."""
+    if view.resource_type.lower() != "microsoft.resources/deployments":
+        return None
+    parts = view.resource_id.split("/")
+    lowered = [part.lower() for part in parts]
+    group = parts[lowered.index("resourcegroups") + 1] if "resourcegroups" in lowered[:-1] else None
+    nested = DeploymentTarget(target.subscription, view.resource_name or parts[-1], group)
+    return None if nested.id.lower() == target.id.lower() else nested

@@ -1,0 +1,158 @@
+"""What exists in Azure, in bulk: the number of requests does not depend on the number of VMs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from k0rdent_azure.azure import versions
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.failures import is_absent
+from k0rdent_azure.azure.reading import mapping, mappings, text, texts
+from k0rdent_azure.azure.template import TAG_DEPLOYMENT
+from k0rdent_azure.errors import AzureRequestError
+
+
+@dataclass(frozen=True, slots=True)
+class VmView:
+    """One VM. `power_state` is Azure's display text ("VM running"), "" where it is not known."""
+
+    name: str
+    id: str
+    provisioning_state: str
+    power_state: str
+    size: str
+    zone: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """One public address; `ip` is "" until it is allocated."""
+
+    name: str
+    id: str
+    ip: str
+    fqdn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceView:
+    """Any resource of a group, by type; `provisioning_state` is "" where ARM does not tell."""
+
+    id: str
+    name: str
+    type: str
+    provisioning_state: str
+    tags: Mapping[str, str]
+
+
+async def resource_group(client: ArmClient, subscription: str, name: str) -> dict[str, object] | None:
+    """The group as ARM shows it; None where there is none. One request."""
+    answer = await client.request(
+        "GET", group_id(subscription, name), api_version=versions.RESOURCES, accept=(200, 404)
+    )
+    return None if answer.status == 404 else answer.body
+
+
+async def virtual_machines(client: ArmClient, subscription: str, group: str) -> list[VmView]:
+    """All VMs of a group with their power state: two requests (lists of the group and of the subscription).
+
+    ARM documents the instance view in lists only for a whole subscription with `statusOnly`. Whoever may not
+    read that gets power states of "". [] where the group is gone.
+    """
+    path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines"
+    try:
+        found = await client.list(path, api_version=versions.COMPUTE)
+    except AzureRequestError as error:
+        if is_absent(error):
+            return []
+        raise
+    power = await _power_states(client, subscription) if found else {}
+    return [_vm(item, power) for item in found]
+
+
+async def _power_states(client: ArmClient, subscription: str) -> dict[str, str]:
+    path = f"/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
+    try:
+        found = await client.list(path, api_version=versions.COMPUTE, query={"statusOnly": "true"})
+    except AzureRequestError as error:
+        if error.status == 403:
+            return {}
+        raise
+    return {text(item, "id").lower(): _power_state(item) for item in found}
+
+
+def _power_state(item: Mapping[str, object]) -> str:
+    """From `instanceView.statuses[]`, whose codes are `PowerState/running` and the like."""
+    view = mapping(mapping(item, "properties"), "instanceView")
+    for status in mappings(view, "statuses"):
+        code = text(status, "code")
+        if code.lower().startswith("powerstate/"):
+            return text(status, "displayStatus") or f"VM {code.split('/', 1)[1]}"
+    return ""
+
+
+def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
+    properties = mapping(item, "properties")
+    zones = item.get("zones")
+    return VmView(
+        name=text(item, "name"),
+        id=text(item, "id"),
+        provisioning_state=text(properties, "provisioningState"),
+        power_state=power.get(text(item, "id").lower(), ""),
+        size=text(mapping(properties, "hardwareProfile"), "vmSize"),
+        zone=str(zones[0]) if isinstance(zones, list) and zones else "",
+        tags=texts(item, "tags"),
+    )
+
+
+async def addresses(client: ArmClient, subscription: str, group: str) -> list[AddressView]:
+    """All public addresses of a group: one list."""
+    path = f"{group_id(subscription, group)}/providers/Microsoft.Network/publicIPAddresses"
+    found = await client.list(path, api_version=versions.NETWORK)
+    return [
+        AddressView(
+            name=text(item, "name"),
+            id=text(item, "id"),
+            ip=text(mapping(item, "properties"), "ipAddress"),
+            fqdn=text(mapping(mapping(item, "properties"), "dnsSettings"), "fqdn"),
+        )
+        for item in found
+    ]
+
+
+async def resources(
+    client: ArmClient, subscription: str, group: str, deployment_id: str
+) -> list[ResourceView]:
+    """Everything in a group that carries our tag with this deployment id: one list, [] without a group.
+
+    ARM leaves the tags themselves out of a list that is filtered by tag.
+    """
+    query = {
+        "$filter": f"tagName eq '{TAG_DEPLOYMENT}' and tagValue eq '{deployment_id}'",
+        "$expand": "provisioningState",
+    }
+    try:
+        found = await client.list(
+            f"{group_id(subscription, group)}/resources", api_version=versions.RESOURCES, query=query
+        )
+    except AzureRequestError as error:
+        if is_absent(error):
+            return []
+        raise
+    return [
+        ResourceView(
+            id=text(item, "id"),
+            name=text(item, "name"),
+            type=text(item, "type"),
+            provisioning_state=text(item, "provisioningState"),
+            tags=texts(item, "tags"),
+        )
+        for item in found
+    ]
+
+
+def group_id(subscription: str, group: str) -> str:
+    """The resource id of a group, which is its path too."""
+    return f"/subscriptions/{subscription}/resourceGroups/{group}"

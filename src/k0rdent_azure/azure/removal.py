@@ -1,0 +1,87 @@
+"""Takes a deployment out of Azure: its own group as a whole, or only its tagged resources in a user's group.
+
+Nothing here waits. Each call starts what can be started and tells what is left, so that a caller can show it,
+be interrupted, and go on in another run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from k0rdent_azure.azure import inventory, versions
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.deployments import DeploymentTarget, cancel
+from k0rdent_azure.azure.inventory import ResourceView
+from k0rdent_azure.errors import AzureRequestError
+
+#: What must be gone before what follows can go. A VM takes its disk, NIC and public address with it.
+_ORDER: Sequence[tuple[frozenset[str], str]] = (
+    (frozenset({"microsoft.compute/virtualmachines", "microsoft.compute/sshpublickeys"}), versions.COMPUTE),
+    (frozenset({"microsoft.network/networkinterfaces"}), versions.NETWORK),
+    (frozenset({"microsoft.compute/disks"}), versions.DISKS),
+    (frozenset({"microsoft.network/publicipaddresses"}), versions.NETWORK),
+    (frozenset({"microsoft.network/virtualnetworks"}), versions.NETWORK),
+    (frozenset({"microsoft.network/networksecuritygroups"}), versions.NETWORK),
+)
+#: Refusals that time heals: another resource still holds this one.
+_NOT_YET = frozenset({400, 409, 412})
+
+
+async def delete_group(
+    client: ArmClient, subscription: str, group: str, *, deployment: DeploymentTarget | None = None
+) -> bool:
+    """Start deleting a group and all in it; False where there is none.
+
+    `deployment` is cancelled first where it is active, lest it goes on filling the group. Raises
+    AzureRequestError, e.g. with code `ScopeLocked`.
+    """
+    if deployment is not None:
+        await cancel(client, deployment)
+    answer = await client.request(
+        "DELETE",
+        inventory.group_id(subscription, group),
+        api_version=versions.RESOURCES,
+        accept=(200, 202, 204, 404),
+    )
+    return answer.status != 404
+
+
+async def group_gone(client: ArmClient, subscription: str, group: str) -> bool:
+    """Whether the group is gone: one request."""
+    return await inventory.resource_group(client, subscription, group) is None
+
+
+async def delete_tagged_resources(
+    client: ArmClient, subscription: str, group: str, deployment_id: str, *, started: set[str]
+) -> list[ResourceView]:
+    """One pass: list what carries the deployment's tag, start deleting what nothing needs, return the rest.
+
+    Call it again, after a pause and with the same `started` (ids whose deletion was accepted), until it
+    returns []. The group and what others put in it stay. One list, and one DELETE for each resource: ARM has
+    no bulk delete below a whole group, and a VM's DELETE takes its disk, NIC and address along.
+    """
+    left = await inventory.resources(client, subscription, group, deployment_id)
+    for kinds, api_version in _ORDER:
+        tier = [resource for resource in left if resource.type.lower() in kinds]
+        for resource in tier:
+            fresh = resource.id.lower() not in started or resource.provisioning_state == "Failed"
+            if fresh and await _delete(client, resource, api_version):
+                started.add(resource.id.lower())
+        if tier:
+            break
+    return left
+
+
+async def _delete(client: ArmClient, resource: ResourceView, api_version: str) -> bool:
+    try:
+        await client.request("DELETE", resource.id, api_version=api_version, accept=(200, 202, 204, 404))
+    except AzureRequestError as error:
+        if error.status in _NOT_YET and error.code != "ScopeLocked":
+            return False
+        raise
+    return True
+
+
+async def delete_deployment_record(client: ArmClient, target: DeploymentTarget) -> None:
+    """Remove the record of a deployment that has ended; none there is well. What it made is not touched."""
+    await client.request("DELETE", target.id, api_version=versions.DEPLOYMENTS, accept=(200, 202, 204, 404))

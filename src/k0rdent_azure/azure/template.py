@@ -1,0 +1,213 @@
+"""The whole deployment as one ARM template: pure data, the same bytes for the same configuration.
+
+At subscription scope the template holds the resource group and, nested, everything in it; where the user
+named a group, the same resources stand in it directly. Secrets enter only through the `customData`
+parameter, a secure object, which ARM neither stores nor shows.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from k0rdent_azure.azure import resources, versions
+from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.topology import Host, Names
+
+SUBSCRIPTION_SCHEMA = (
+    "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#"
+)
+GROUP_SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+CONTENT_VERSION = "1.0.0.0"
+
+#: Tags on every resource (the first two) and on what belongs to a host: enough to rebuild the state from.
+TAG_DEPLOYMENT = "k0rdent-azure-deployment"
+TAG_OWNER = "k0rdent-azure-owner"
+TAG_HOST = "k0rdent-azure-host"
+TAG_ROLE = "k0rdent-azure-role"
+TAG_INDEX = "k0rdent-azure-index"
+TAG_WIREGUARD_IP = "k0rdent-azure-wireguard-ip"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template, and what must be sent with it. Nothing in here is secret.
+
+    `record` becomes the parameter `deployment` of the record in Azure: the configuration and the hosts,
+    for a recovery of the state. `location` is where a subscription keeps the record, None in a group.
+    """
+
+    scope: Literal["subscription", "group"]
+    location: str | None
+    template: dict[str, object]
+    record: dict[str, object]
+    tags: dict[str, str]
+
+    def body(self, custom_data: Mapping[str, str]) -> dict[str, object]:
+        """The body of the PUT. `custom_data`: cloud-init user data as plain text, by VM."""
+        body: dict[str, object] = {
+            "properties": {
+                "mode": "Incremental",
+                "template": self.template,
+                "parameters": {"deployment": {"value": self.record}, **parameters(custom_data)},
+            },
+            "tags": self.tags,
+        }
+        if self.location is not None:
+            body["location"] = self.location
+        return body
+
+
+def build(
+    config: Config,
+    names: Names,
+    hosts: Sequence[Host],
+    *,
+    ssh_public_key: str,
+    admin_username: str,
+    tags: Mapping[str, str] | None = None,
+) -> Template:
+    """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours."""
+    common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names)}
+    group_template = _group_template(
+        config, names, hosts, key=ssh_public_key, username=admin_username, tags=common
+    )
+    record = _record(config, names, hosts, ssh_public_key, admin_username)
+    if names.existing_group is not None:
+        return Template("group", None, _with_record(group_template), record, common)
+    nested = _subscription_template(config, names, group_template, common)
+    return Template("subscription", config.azure.location, nested, record, common)
+
+
+def parameters(custom_data: Mapping[str, str]) -> dict[str, object]:
+    """The secure parameter: user data by VM, each encoded as Azure wants it (base64)."""
+    encoded = {name: base64.b64encode(data.encode()).decode() for name, data in custom_data.items()}
+    return {"customData": {"value": encoded}}
+
+
+def rules_count(config: Config) -> int:
+    """How many rules the network security group gets."""
+    return len(resources.security_rules(config))
+
+
+def _own_tags(config: Config, names: Names) -> dict[str, str]:
+    owner = {TAG_OWNER: config.metadata.owner} if config.metadata.owner else {}
+    return {TAG_DEPLOYMENT: names.deployment_id, **owner}
+
+
+def _host_tags(host: Host, index: int) -> dict[str, str]:
+    return {
+        TAG_HOST: host.name,
+        TAG_ROLE: host.role,
+        TAG_INDEX: str(index),
+        TAG_WIREGUARD_IP: host.wireguard_ip,
+    }
+
+
+def _group_template(
+    config: Config, names: Names, hosts: Sequence[Host], *, key: str, username: str, tags: dict[str, str]
+) -> dict[str, object]:
+    location = config.azure.location
+    found = [
+        resources.ssh_key(names, location, key, tags),
+        resources.security_group(config, names, tags),
+        resources.network(config, names, tags),
+    ]
+    for index, host in enumerate(hosts):
+        own = {**tags, **_host_tags(host, index)}
+        found += [
+            resources.public_address(names, host, location, own),
+            resources.interface(names, host, location, own),
+            resources.virtual_machine(config, names, host, username=username, public_key=key, tags=own),
+        ]
+    machines = {host.name: _output(names, host) for host in hosts}
+    return {
+        "$schema": GROUP_SCHEMA,
+        "contentVersion": CONTENT_VERSION,
+        "parameters": {"customData": {"type": "secureObject"}},
+        "resources": found,
+        "outputs": {"virtualMachines": {"type": "object", "value": machines}},
+    }
+
+
+def _output(names: Names, host: Host) -> dict[str, str]:
+    address = resources.resource_id("Microsoft.Network/publicIPAddresses", names.public_ip(host.name))
+    reference = f"reference({address[1:-1]})"
+    return {
+        "id": resources.resource_id("Microsoft.Compute/virtualMachines", host.name),
+        "publicIp": f"[{reference}.ipAddress]",
+        "fqdn": f"[{reference}.dnsSettings.fqdn]",
+        "nicId": resources.resource_id("Microsoft.Network/networkInterfaces", names.nic(host.name)),
+        "publicIpId": address,
+        "privateIp": host.private_ip,
+    }
+
+
+def _subscription_template(
+    config: Config, names: Names, inner: dict[str, object], tags: dict[str, str]
+) -> dict[str, object]:
+    nested_name = f"{names.deployment}-resources"
+    group = {
+        "type": "Microsoft.Resources/resourceGroups",
+        "apiVersion": versions.RESOURCES,
+        "name": names.resource_group,
+        "location": config.azure.location,
+        "tags": tags,
+        "properties": {},
+    }
+    nested = {
+        "type": "Microsoft.Resources/deployments",
+        "apiVersion": versions.DEPLOYMENTS,
+        "name": nested_name,
+        "resourceGroup": names.resource_group,
+        "dependsOn": [
+            f"[subscriptionResourceId('Microsoft.Resources/resourceGroups', '{names.resource_group}')]"
+        ],
+        "properties": {
+            "mode": "Incremental",
+            # With the outer scope, ARM would keep the secure parameter in the nested record, in clear.
+            "expressionEvaluationOptions": {"scope": "inner"},
+            "parameters": {"customData": {"value": "[parameters('customData')]"}},
+            "template": inner,
+        },
+    }
+    outer: dict[str, object] = {
+        "$schema": SUBSCRIPTION_SCHEMA,
+        "contentVersion": CONTENT_VERSION,
+        "parameters": {"customData": {"type": "secureObject"}},
+        "resources": [group, nested],
+        "outputs": {
+            "virtualMachines": {
+                "type": "object",
+                "value": f"[reference('{nested_name}').outputs.virtualMachines.value]",
+            }
+        },
+    }
+    return _with_record(outer)
+
+
+def _with_record(template: dict[str, object]) -> dict[str, object]:
+    """Declare the parameter that nothing in the template reads: ARM keeps it with the deployment's record."""
+    return {
+        **template,
+        "parameters": {"deployment": {"type": "object"}, "customData": {"type": "secureObject"}},
+    }
+
+
+def _record(
+    config: Config, names: Names, hosts: Sequence[Host], public_key: str, username: str
+) -> dict[str, object]:
+    settings = msgspec.json.decode(msgspec.json.encode(config), type=dict[str, object])
+    # Nothing here reads `kof`, so nobody can say that no secret stands in it.
+    settings.pop("kof", None)
+    return {
+        "id": names.deployment_id,
+        "configuration": settings,
+        "adminUsername": username,
+        "sshPublicKey": public_key,
+        "virtualMachines": {host.name: msgspec.to_builtins(host) for host in hosts},
+    }

@@ -1,0 +1,77 @@
+"""WireGuard configurations and `wg`'s output. Pure.
+
+VMs listen and know only the laptop; the laptop knows every endpoint and keeps the way through NAT open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: Seconds; the value that wg(8) recommends behind NAT.
+KEEPALIVE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class LaptopPeer:
+    """One VM as the laptop sees it; `endpoint` is `20.1.2.3:51820`."""
+
+    name: str
+    public_key: str
+    ip: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """A line of `wg show IF dump`; `latest_handshake` is Unix time, 0 for never; traffic in bytes."""
+
+    public_key: str
+    endpoint: str
+    latest_handshake: int
+    rx: int
+    tx: int
+
+
+def host_config(*, private_key: str, address: str, port: int, laptop_public_key: str, laptop_ip: str) -> str:
+    """A VM's `/etc/wireguard/wg0.conf`: it waits for the laptop, so it needs no endpoint."""
+    return (
+        "[Interface]\n"
+        f"PrivateKey = {private_key}\n"
+        f"Address = {address}/32\n"
+        f"ListenPort = {port}\n"
+        "\n"
+        "[Peer]\n"
+        f"PublicKey = {laptop_public_key}\n"
+        f"AllowedIPs = {laptop_ip}/32\n"
+    )
+
+
+def laptop_config(*, private_key: str, address: str, peers: Sequence[LaptopPeer]) -> str:
+    """The workstation's configuration, for `wg-quick up`."""
+    parts = [f"[Interface]\nPrivateKey = {private_key}\nAddress = {address}/32\n"]
+    parts += [
+        f"# {peer.name}\n"
+        "[Peer]\n"
+        f"PublicKey = {peer.public_key}\n"
+        f"AllowedIPs = {peer.ip}/32\n"
+        f"Endpoint = {peer.endpoint}\n"
+        f"PersistentKeepalive = {KEEPALIVE}\n"
+        for peer in peers
+    ]
+    return "\n".join(parts)
+
+
+def parse_dump(text: str) -> dict[str, PeerStatus]:
+    """Peers by public key from `wg show IF dump`, whose first line is the interface itself.
+
+    Columns of a peer (wg(8)): public key, preshared key, endpoint, allowed IPs, latest handshake, received,
+    sent, keepalive. Lines of another shape are passed over.
+    """
+    found: dict[str, PeerStatus] = {}
+    for line in text.splitlines()[1:]:
+        columns = line.split("\t")
+        if len(columns) == 8 and all(column.isdigit() for column in columns[4:7]):
+            handshake, received, sent = (int(column) for column in columns[4:7])
+            found[columns[0]] = PeerStatus(columns[0], columns[2], handshake, received, sent)
+    return found

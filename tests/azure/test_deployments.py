@@ -1,0 +1,378 @@
+"""Deployments, inventories, removal and the choice of a subscription against a scripted ARM."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.deployments import DeploymentTarget
+from k0rdent_azure.azure.template import TAG_DEPLOYMENT, build
+from k0rdent_azure.config.topology import Names, hosts
+from k0rdent_azure.errors import AzureError, AzureRequestError
+from tests.azure.conftest import FakeArm, make_config
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+NAME = "k0rdent-5b8hxhz5"
+TARGET = DeploymentTarget(SUBSCRIPTION, NAME)
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g"
+MACHINES = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
+
+
+def record(state: str, **properties: object) -> dict[str, object]:
+    return {"id": TARGET.id, "name": NAME, "properties": {"provisioningState": state, **properties}}
+
+
+def operation(
+    kind: str, name: str, state: str, error: object = None, group: str = GROUP
+) -> dict[str, object]:
+    target = {"id": f"{group}/providers/{kind}/{name}", "resourceType": kind, "resourceName": name}
+    message = {"status": "Failed", "error": error} if error else None
+    return {
+        "properties": {
+            "provisioningState": state,
+            "statusCode": "Conflict" if error else "OK",
+            "targetResource": target,
+            **({"statusMessage": message} if message else {}),
+        }
+    }
+
+
+@pytest.mark.parametrize("group", [None, "g"])
+async def test_put_sends_template_parameters_and_tags(
+    client: ArmClient, arm: FakeArm, group: str | None
+) -> None:
+    config = make_config()
+    template = build(config, Names(NAME, group), hosts(config), ssh_public_key="k", admin_username="u")
+    target = DeploymentTarget(SUBSCRIPTION, NAME, group)
+    arm.answer(201, record("Accepted", correlationId="c-1"))
+    view = await deployments.put(client, target, template, {"k0s-controller": "#cloud-config"})
+    assert (view.provisioning_state, view.correlation_id, view.ended) == ("Accepted", "c-1", False)
+    assert view.scope == ("group" if group else "subscription")
+    seen = arm.seen[0]
+    assert (seen.method, seen.path) == ("PUT", target.id)
+    body = json.loads(seen.body)
+    assert body["properties"]["mode"] == "Incremental"
+    assert body["properties"]["parameters"]["deployment"]["value"]["id"] == NAME
+    assert ("location" in body) == (group is None)
+    assert body["tags"][TAG_DEPLOYMENT] == NAME
+
+
+async def test_get_tells_outputs_by_vm(client: ArmClient, arm: FakeArm) -> None:
+    vm = {
+        "id": f"{MACHINES}/w",
+        "publicIp": "20.1.2.3",
+        "fqdn": "w.example",
+        "nicId": "n",
+        "publicIpId": "p",
+        "privateIp": "10.0.0.4",
+    }
+    outputs = {"virtualMachines": {"type": "Object", "value": {"w": vm, "strange": 7}}}
+    arm.answer(200, record("Succeeded", outputs=outputs))
+    view = await deployments.get(client, TARGET)
+    assert view is not None
+    assert view.ended
+    assert list(view.virtual_machines) == ["w"]
+    assert view.virtual_machines["w"].public_ip == "20.1.2.3"
+
+
+async def test_get_of_what_is_not_there_is_none(client: ArmClient, arm: FakeArm) -> None:
+    arm.error(404, "DeploymentNotFound")
+    assert await deployments.get(client, TARGET) is None
+
+
+@pytest.mark.parametrize(("status", "active"), [(204, True), (409, False), (404, False)])
+async def test_cancel_tells_whether_it_was_active(
+    client: ArmClient, arm: FakeArm, status: int, active: bool
+) -> None:
+    if status == 204:
+        arm.answer(204)
+    else:
+        arm.error(status, "DeploymentNotFound" if status == 404 else "DeploymentCannotBeCancelled")
+    assert await deployments.cancel(client, TARGET) is active
+    assert (arm.seen[0].method, arm.seen[0].path) == ("POST", f"{TARGET.id}/cancel")
+
+
+async def test_operations_open_the_nested_deployment_and_name_the_vms(
+    client: ArmClient, arm: FakeArm
+) -> None:
+    nested = f"{NAME}-resources"
+    arm.answer(
+        200,
+        {
+            "value": [
+                operation("Microsoft.Resources/deployments", nested, "Failed", {"code": "DeploymentFailed"}),
+                operation("Microsoft.Resources/resourceGroups", "g", "Succeeded"),
+            ]
+        },
+    )
+    allocation = {"code": "ZonalAllocationFailed", "message": "no capacity in zone 2"}
+    arm.answer(
+        200,
+        {
+            "value": [
+                operation("Microsoft.Compute/virtualMachines", "k0s-worker-1", "Failed", allocation),
+                operation("Microsoft.Compute/virtualMachines", "k0s-worker-2", "Succeeded"),
+                {
+                    "properties": {
+                        "provisioningOperation": "EvaluateDeploymentOutput",
+                        "provisioningState": "Running",
+                    }
+                },
+            ]
+        },
+    )
+    found = await deployments.operations(client, TARGET)
+    assert arm.seen[1].path == f"{GROUP}/providers/Microsoft.Resources/deployments/{nested}/operations"
+    assert len(arm.seen) == 2
+    reasons = deployments.failed_vms(found)
+    assert list(reasons) == ["k0s-worker-1"]
+    assert "no capacity in zone 2" in reasons["k0s-worker-1"]
+    failed = deployments.DeploymentView(TARGET.id, NAME, "subscription", "Failed")
+    error = deployments.failure(failed, found)
+    assert (error.code, error.resource_id) == ("ZonalAllocationFailed", f"{MACHINES}/k0s-worker-1")
+
+
+async def test_a_nested_deployment_that_is_gone_leaves_its_own_reason(
+    client: ArmClient, arm: FakeArm
+) -> None:
+    cause = {
+        "code": "DeploymentFailed",
+        "details": [{"code": "ResourceGroupBeingDeleted", "message": "going"}],
+    }
+    arm.answer(200, {"value": [operation("Microsoft.Resources/deployments", "nested", "Failed", cause)]})
+    arm.error(404, "ResourceGroupNotFound")
+    found = await deployments.operations(client, TARGET)
+    assert [error.code for each in found for error in each.errors] == ["ResourceGroupBeingDeleted"]
+
+
+async def test_a_failure_without_operations_uses_the_record(client: ArmClient, arm: FakeArm) -> None:
+    arm.answer(
+        200, record("Failed", error={"code": "DeploymentFailed", "details": [{"code": "QuotaExceeded"}]})
+    )
+    view = await deployments.get(client, TARGET)
+    assert view is not None
+    assert deployments.failure(view, []).code == "QuotaExceeded"
+
+
+async def test_vms_cost_two_requests_for_any_number(client: ArmClient, arm: FakeArm) -> None:
+    ids = [f"{MACHINES}/vm-{n}" for n in range(150)]
+    arm.answer(
+        200,
+        {
+            "value": [
+                {
+                    "id": each,
+                    "name": each.rsplit("/", 1)[1],
+                    "zones": ["2"],
+                    "tags": {"a": "b"},
+                    "properties": {"provisioningState": "Succeeded", "hardwareProfile": {"vmSize": "S"}},
+                }
+                for each in ids
+            ]
+        },
+    )
+    statuses = [
+        {"code": "ProvisioningState/succeeded"},
+        {"code": "PowerState/running", "displayStatus": "VM running"},
+    ]
+    arm.answer(
+        200,
+        {
+            "value": [
+                {"id": each.upper(), "properties": {"instanceView": {"statuses": statuses}}} for each in ids
+            ]
+        },
+    )
+    found = await inventory.virtual_machines(client, SUBSCRIPTION, "g")
+    assert len(found) == 150
+    assert len(arm.seen) == 2
+    assert arm.seen[1].query["statusOnly"] == "true"
+    first = found[0]
+    assert (first.name, first.power_state, first.zone, first.size) == ("vm-0", "VM running", "2", "S")
+
+
+async def test_vms_without_the_right_on_the_subscription_have_no_power_state(
+    client: ArmClient, arm: FakeArm
+) -> None:
+    arm.answer(200, {"value": [{"id": f"{MACHINES}/a", "name": "a"}]})
+    arm.error(403, "AuthorizationFailed")
+    found = await inventory.virtual_machines(client, SUBSCRIPTION, "g")
+    assert [(vm.name, vm.power_state) for vm in found] == [("a", "")]
+
+
+async def test_a_group_that_is_gone_has_nothing_in_it(client: ArmClient, arm: FakeArm) -> None:
+    for _ in range(3):
+        arm.error(404, "ResourceGroupNotFound")
+    assert await inventory.virtual_machines(client, SUBSCRIPTION, "g") == []
+    assert await inventory.resources(client, SUBSCRIPTION, "g", NAME) == []
+    assert await removal.group_gone(client, SUBSCRIPTION, "g")
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": {"code": "SubscriptionNotFound", "message": "x"}}, b"<html>404</html>"]
+)
+async def test_what_this_login_does_not_see_does_not_pass_for_gone(
+    client: ArmClient, arm: FakeArm, body: object
+) -> None:
+    for _ in range(7):
+        arm.answer(404, body)
+    with pytest.raises(AzureRequestError):
+        await removal.group_gone(client, SUBSCRIPTION, "g")
+    with pytest.raises(AzureRequestError):
+        await removal.delete_group(client, SUBSCRIPTION, "g")
+    with pytest.raises(AzureRequestError):
+        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=set())
+    with pytest.raises(AzureRequestError):
+        await removal.delete_deployment_record(client, TARGET)
+    with pytest.raises(AzureRequestError):
+        await inventory.virtual_machines(client, SUBSCRIPTION, "g")
+    with pytest.raises(AzureRequestError):
+        await deployments.get(client, TARGET)
+    with pytest.raises(AzureRequestError):
+        await deployments.operations(client, TARGET)
+
+
+async def test_addresses_come_in_one_list(client: ArmClient, arm: FakeArm) -> None:
+    properties = {"ipAddress": "20.0.0.1", "dnsSettings": {"fqdn": "f"}}
+    arm.answer(200, {"value": [{"id": "i", "name": "n", "properties": properties}, {"id": "j", "name": "m"}]})
+    found = await inventory.addresses(client, SUBSCRIPTION, "g")
+    assert [(each.name, each.ip, each.fqdn) for each in found] == [("n", "20.0.0.1", "f"), ("m", "", "")]
+
+
+async def test_deleting_a_group_cancels_its_deployment_first(client: ArmClient, arm: FakeArm) -> None:
+    arm.answer(204)
+    arm.answer(202, None)
+    assert await removal.delete_group(client, SUBSCRIPTION, "g", deployment=TARGET)
+    assert [(seen.method, seen.path) for seen in arm.seen] == [
+        ("POST", f"{TARGET.id}/cancel"),
+        ("DELETE", GROUP),
+    ]
+
+
+async def test_deleting_a_group_that_is_not_there(client: ArmClient, arm: FakeArm) -> None:
+    arm.error(404, "ResourceGroupNotFound")
+    assert not await removal.delete_group(client, SUBSCRIPTION, "g")
+
+
+async def test_a_locked_group_is_told(client: ArmClient, arm: FakeArm) -> None:
+    arm.error(
+        409, "ScopeLocked", "The scope cannot perform delete operation because following scope(s) are locked"
+    )
+    with pytest.raises(AzureRequestError) as caught:
+        await removal.delete_group(client, SUBSCRIPTION, "g")
+    assert "az lock" in (caught.value.hint or "")
+
+
+def listed(*kinds_and_names: str) -> dict[str, object]:
+    items = []
+    for each in kinds_and_names:
+        kind, name = each.rsplit("/", 1)
+        items.append({"id": f"{GROUP}/providers/{each}", "type": kind, "name": name})
+    return {"value": items}
+
+
+async def test_in_a_users_group_only_tagged_resources_go_in_order(client: ArmClient, arm: FakeArm) -> None:
+    vm, nic = "Microsoft.Compute/virtualMachines/a", "Microsoft.Network/networkInterfaces/aVMNic"
+    vnet, nsg = "Microsoft.Network/virtualNetworks/v", "Microsoft.Network/networkSecurityGroups/n"
+    started: set[str] = set()
+
+    arm.answer(200, listed(vnet, nsg, nic, vm))
+    arm.answer(202, None)
+    left = await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    assert len(left) == 4
+    assert arm.seen[0].query["$filter"] == f"tagName eq '{TAG_DEPLOYMENT}' and tagValue eq '{NAME}'"
+
+    arm.answer(200, listed(vnet, nsg, nic, vm))  # the VM is still going: nothing is asked again
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+
+    arm.answer(200, listed(vnet, nsg))  # it took its NIC along
+    arm.answer(202, None)
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+
+    arm.answer(200, listed(nsg))
+    arm.error(400, "InUseNetworkSecurityGroupCannotBeDeleted")
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    arm.answer(200, listed(nsg))
+    arm.answer(204)
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+
+    arm.answer(200, listed())
+    assert await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started) == []
+    deleted = [seen.path.rsplit("/providers/", 1)[1] for seen in arm.seen if seen.method == "DELETE"]
+    assert deleted == [vm, vnet, nsg, nsg]
+
+
+async def test_a_missing_right_ends_the_removal(client: ArmClient, arm: FakeArm) -> None:
+    arm.answer(200, listed("Microsoft.Compute/virtualMachines/a"))
+    arm.error(403, "AuthorizationFailed")
+    with pytest.raises(AzureRequestError):
+        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=set())
+
+
+async def test_a_missing_deployment_record_is_well(client: ArmClient, arm: FakeArm) -> None:
+    arm.error(404, "DeploymentNotFound")
+    await removal.delete_deployment_record(client, TARGET)
+    assert arm.seen[0].method == "DELETE"
+
+
+# Subscriptions ----------------------------------------------------------------------------------------------
+
+OTHER = "99999999-2222-3333-4444-555555555555"
+
+
+def subscription(identity: str, name: str, state: str = "Enabled") -> dict[str, object]:
+    return {"subscriptionId": identity, "displayName": name, "state": state}
+
+
+def profile(folder: Path, cloud: str) -> dict[str, str]:
+    entries = [
+        {"id": OTHER, "isDefault": False, "environmentName": cloud},
+        {"id": SUBSCRIPTION, "isDefault": True, "environmentName": cloud},
+    ]
+    text = json.dumps({"subscriptions": entries})
+    (folder / "azureProfile.json").write_text(text, encoding="utf-8-sig")  # az writes a byte order mark
+    return {"AZURE_CONFIG_DIR": str(folder)}
+
+
+async def test_an_id_that_is_known_costs_no_request(client: ArmClient, arm: FakeArm, tmp_path: Path) -> None:
+    environ = {**profile(tmp_path, "TestCloud"), "AZURE_SUBSCRIPTION_ID": OTHER}
+    assert await subscriptions.pick(client, SUBSCRIPTION.upper(), environ=environ) == SUBSCRIPTION
+    assert await subscriptions.pick(client, None, environ=environ) == OTHER
+    del environ["AZURE_SUBSCRIPTION_ID"]
+    assert await subscriptions.pick(client, None, environ=environ) == SUBSCRIPTION
+    assert arm.seen == []
+
+
+async def test_azs_default_of_another_cloud_is_not_ours(
+    client: ArmClient, arm: FakeArm, tmp_path: Path
+) -> None:
+    arm.answer(200, {"value": [subscription(OTHER, "only"), subscription(SUBSCRIPTION, "off", "Disabled")]})
+    assert await subscriptions.pick(client, None, environ=profile(tmp_path, "AzureCloud")) == OTHER
+
+
+async def test_a_name_is_looked_up(client: ArmClient, arm: FakeArm, tmp_path: Path) -> None:
+    arm.answer(200, {"value": [subscription(OTHER, "Dev"), subscription(SUBSCRIPTION, "Prod")]})
+    environ = {"AZURE_CONFIG_DIR": str(tmp_path)}
+    assert await subscriptions.pick(client, "prod", environ=environ) == SUBSCRIPTION
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"), [([], None), (["a", "b"], None), (["a"], "x"), (["x", "x"], "x")]
+)
+async def test_no_or_several_subscriptions_are_asked_about(
+    client: ArmClient, arm: FakeArm, tmp_path: Path, names: list[str], wanted: str | None
+) -> None:
+    arm.answer(200, {"value": [subscription(OTHER, name) for name in names]})
+    with pytest.raises(AzureError) as caught:
+        await subscriptions.pick(client, wanted, environ={"AZURE_CONFIG_DIR": str(tmp_path)})
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"subscriptions": 7}', "[" * 100_000])
+def test_a_broken_az_profile_is_no_profile(tmp_path: Path, content: str) -> None:
+    (tmp_path / "azureProfile.json").write_text(content)
+    assert subscriptions.az_default("AzureCloud", {"AZURE_CONFIG_DIR": str(tmp_path)}) is None
