@@ -1,0 +1,1 @@
+"""A simulated Azure with simulated hosts, which the product talks to as it talks to the real ones."""
