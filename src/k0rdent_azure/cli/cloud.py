@@ -1,0 +1,149 @@
+"""The composition root's other half: which cloud a deployment talks to, and with which tools.
+
+A rehearsal is no special case further down. It is another endpoint, another way to log in, an SSH gateway
+that plays the workstation, and a clock that runs faster.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.clock import SystemClock
+from k0rdent_azure.errors import UsageError
+
+if TYPE_CHECKING:
+    from k0rdent_azure.cluster.apply import K0sctl
+    from k0rdent_azure.config.model import CloudName, Config
+    from k0rdent_azure.phases.context import Outside
+
+#: A VM takes 3 to 8 minutes; at this factor a whole rehearsal takes well under a minute.
+DEFAULT_SPEED = 60.0
+
+
+def rehearsal_speed() -> float:
+    """`K0RDENT_AZURE_REHEARSAL_SPEED`: cloud seconds per real second."""
+    text = os.environ.get("K0RDENT_AZURE_REHEARSAL_SPEED", "")
+    if not text:
+        return DEFAULT_SPEED
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise UsageError(
+            f"K0RDENT_AZURE_REHEARSAL_SPEED={text!r} is not a speed", hint="use a positive number such as 60"
+        )
+    return speed
+
+
+def rehearsal_seed() -> int:
+    """`K0RDENT_AZURE_REHEARSAL_SEED`: the same seed draws the same durations and addresses."""
+    text = os.environ.get("K0RDENT_AZURE_REHEARSAL_SEED", "") or "0"
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(
+            f"K0RDENT_AZURE_REHEARSAL_SEED={text!r} is not a seed", hint="use a whole number"
+        ) from None
+
+
+def clock_for(cloud: CloudName) -> SystemClock:
+    """Real time, or the rehearsal's faster one."""
+    return SystemClock(rehearsal_speed() if cloud == "rehearsal" else 1.0)
+
+
+def outside(config: Config, workspace: Workspace) -> Outside:
+    """Everything beyond this process that a run needs, for the cloud that `config` names."""
+    return _rehearsal(workspace) if config.azure.cloud == "rehearsal" else _azure(config)
+
+
+def _azure(config: Config) -> Outside:
+    from k0rdent_azure.azure.client import ArmClient
+    from k0rdent_azure.azure.clouds import ENVIRONMENTS
+    from k0rdent_azure.azure.credentials import default_credential
+    from k0rdent_azure.azure.ledger import Ledger
+    from k0rdent_azure.hosts.workstation import LocalWorkstation
+    from k0rdent_azure.phases.context import Outside
+
+    environment = ENVIRONMENTS[config.azure.cloud]
+    clock, ledger = SystemClock(), Ledger()
+    return Outside(
+        clock=clock,
+        ledger=ledger,
+        arm=ArmClient(
+            environment=environment, credential=default_credential(environment), ledger=ledger, clock=clock
+        ),
+        dns_suffix=environment.dns_suffix,
+        k0sctl=_k0sctl(None),
+        gateway=None,
+        make_workstation=lambda _ssh: LocalWorkstation(),
+        subscription_id=config.azure.subscription_id,
+    )
+
+
+def _rehearsal(workspace: Workspace) -> Outside:
+    from k0rdent_azure.azure.client import ArmClient
+    from k0rdent_azure.azure.clouds import AzureEnvironment
+    from k0rdent_azure.azure.credentials import client_secret_credential
+    from k0rdent_azure.azure.ledger import Ledger
+    from k0rdent_azure.hosts.ssh import Gateway
+    from k0rdent_azure.hosts.workstation import GatewayWorkstation
+    from k0rdent_azure.phases.context import Outside
+    from k0rdent_azure.rehearsal import service
+
+    endpoint = service.start(workspace.rehearsal_dir, speed=rehearsal_speed(), seed=rehearsal_seed())
+    environment = AzureEnvironment(
+        name="rehearsal",
+        arm_endpoint=endpoint.arm_endpoint,
+        audience=endpoint.arm_endpoint,
+        authority=endpoint.authority,
+        dns_suffix="cloudapp.azure.com",
+    )
+    clock, ledger = SystemClock(endpoint.speed), Ledger()
+    return Outside(
+        clock=clock,
+        ledger=ledger,
+        arm=ArmClient(
+            environment=environment,
+            credential=client_secret_credential(
+                endpoint.authority,
+                endpoint.tenant,
+                endpoint.client_id,
+                endpoint.client_secret,
+                endpoint.ca_file,
+            ),
+            ledger=ledger,
+            clock=clock,
+            ca_file=endpoint.ca_file,
+        ),
+        dns_suffix=environment.dns_suffix,
+        k0sctl=_k0sctl(rehearsal_k0sctl),
+        gateway=Gateway(
+            host=endpoint.ssh.host,
+            port=endpoint.ssh.port,
+            username=endpoint.ssh.username,
+            key_path=endpoint.ssh.key_path,
+            host_key=endpoint.ssh.host_key,
+        ),
+        make_workstation=GatewayWorkstation,
+        subscription_id=endpoint.subscription_id,
+    )
+
+
+def rehearsal_k0sctl() -> list[str]:
+    """The stand-in, for machines without k0sctl; it says that it is one."""
+    return [sys.executable, "-m", "k0rdent_azure.rehearsal.k0sctl"]
+
+
+def _k0sctl(stand_in: Callable[[], list[str]] | None) -> K0sctl | None:
+    from k0rdent_azure.cluster.apply import K0sctl
+
+    found = shutil.which("k0sctl")
+    if found:
+        return K0sctl([found])
+    return K0sctl(stand_in()) if stand_in else None

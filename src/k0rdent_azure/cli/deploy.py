@@ -1,0 +1,172 @@
+"""`deploy`: from a configuration to a running k0rdent, or on from wherever an earlier run stopped."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli.cloud import clock_for, rehearsal_speed
+from k0rdent_azure.cli.running import (
+    add_run_arguments,
+    confirm,
+    next_command_hint,
+    snapshot_of,
+    supervise,
+)
+from k0rdent_azure.cli.workspace import Workspace, new_deployment_id
+from k0rdent_azure.errors import K0rdentAzureError, StateError
+
+if TYPE_CHECKING:
+    from k0rdent_azure.config.load import LoadedConfig
+    from k0rdent_azure.config.model import Config
+    from k0rdent_azure.config.topology import Names
+    from k0rdent_azure.phases.context import Context
+
+EPILOG = """\
+examples:
+  k0rdent-azure deploy                                   ask once, then go
+  k0rdent-azure deploy --yes                             no question (CI)
+  k0rdent-azure deploy --set cluster.workers.count=3     a value from the command line
+
+Ctrl-C once ends at the next safe point, twice within two seconds; `k0rdent-azure resume` goes on.
+"""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "deploy",
+        help="create the deployment",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_arguments(parser)
+    add_set_argument(parser)
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    """`--set PATH=VALUE`, the flag with the last word on any setting."""
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        metavar="PATH=VALUE",
+        action="append",
+        default=[],
+        help="override one setting, e.g. cluster.workers.count=3 (repeatable)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    workspace = Workspace(args.workspace)
+    with workspace.run_lock().acquire("deploy"):
+        store = workspace.store()
+        if store.exists():
+            return continue_deployment(workspace, args)
+        loaded = load_config(workspace, args.overrides)
+        confirm(f"Create {_size(loaded.config)} in {loaded.config.azure.location}?", yes=args.yes)
+        names = _create_state(workspace, loaded)
+        return drive(workspace, loaded.config, names, args=args)
+
+
+def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:
+    """The configuration with its sources; warnings are printed. Raises ConfigError."""
+    from k0rdent_azure.cli.output import show_warnings
+    from k0rdent_azure.config.load import load, parse_overrides
+
+    loaded = load(workspace.config_path, environ=os.environ, overrides=parse_overrides(overrides))
+    show_warnings(loaded.warnings)
+    return loaded
+
+
+def continue_deployment(workspace: Workspace, args: argparse.Namespace) -> int:
+    """Go on with the deployment that the state describes. Raises StateError where it is being destroyed."""
+    state = workspace.store().read().state
+    if state.metadata.deployment_status == "destroying":
+        raise StateError(
+            f"{state.metadata.deployment_id} is being destroyed",
+            hint=f"finish that first: {workspace.command('destroy --yes')}",
+        )
+    report_changed_config(workspace, getattr(args, "overrides", []))
+    config, names = snapshot_of(workspace)
+    return drive(workspace, config, names, args=args)
+
+
+def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
+    """Say which settings differ from the immutable snapshot, and that the snapshot is what counts."""
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.config.load import load, parse_overrides
+    from k0rdent_azure.config.snapshot import differs
+
+    if not workspace.config_path.is_file():
+        return
+    try:
+        loaded = load(workspace.config_path, environ=os.environ, overrides=parse_overrides(overrides))
+    except K0rdentAzureError as error:
+        show_notice(
+            f"{workspace.config_path.name} is not valid any more ({error.message}); the snapshot counts"
+        )
+        return
+    changed = differs(loaded, workspace.store().read().state.configuration)
+    if changed:
+        show_notice(
+            f"{workspace.config_path.name} was changed since this deployment was created "
+            f"({', '.join(changed)}); the snapshot in the state counts"
+        )
+
+
+def drive(workspace: Workspace, config: Config, names: Names, *, args: argparse.Namespace) -> int:
+    """Run all phases and say how it ended."""
+    from k0rdent_azure.cli.status import show_result
+    from k0rdent_azure.phases.begin import begin_run, end_run
+    from k0rdent_azure.phases.engine import run_phases
+
+    async def work(ctx: Context) -> None:
+        resumed = bool(ctx.state.phases)
+        begin_run(
+            ctx,
+            status="in_progress",
+            action="deployment_resumed" if resumed else "deployment_started",
+            message=f"{args.command} of {names.deployment_id}",
+        )
+        try:
+            await run_phases(ctx)
+        except K0rdentAzureError as error:
+            end_run(ctx, type(error).__name__)
+            raise
+        end_run(ctx, "completed")
+
+    try:
+        supervise(workspace, config, names, args=args, work=work)
+    except K0rdentAzureError as error:
+        next_command_hint(error, workspace, "resume --yes" if args.yes else "resume")
+        raise
+    show_result(workspace, as_json=args.json)
+    return 0
+
+
+def _create_state(workspace: Workspace, loaded: LoadedConfig) -> Names:
+    from k0rdent_azure.config.topology import Names
+    from k0rdent_azure.phases.begin import initial_document
+
+    config = loaded.config
+    names = Names(new_deployment_id(), config.azure.resource_group)
+    clock = clock_for(config.azure.cloud)
+    document = initial_document(
+        config,
+        names,
+        clock=clock,
+        clock_speed=rehearsal_speed() if config.azure.cloud == "rehearsal" else None,
+        config_file=loaded.path.name if loaded.path else None,
+        config_digest=loaded.digest,
+    )
+    workspace.store(clock).create(document)
+    return names
+
+
+def _size(config: Config) -> str:
+    controllers, workers = config.cluster.controllers.count, config.cluster.workers.count
+    return (
+        f"{controllers + workers} VMs ({controllers} controllers of {config.vm_sizing.controller.size}, "
+        f"{workers} workers of {config.vm_sizing.worker.size})"
+    )

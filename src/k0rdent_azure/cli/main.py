@@ -1,0 +1,113 @@
+"""`k0rdent-azure`: the parser and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from k0rdent_azure import __version__
+from k0rdent_azure.errors import K0rdentAzureError, UsageError
+
+#: In the order of `--help`. Each is a module of this package with `register` and `run`.
+COMMANDS = (
+    "init",
+    "config",
+    "doctor",
+    "plan",
+    "deploy",
+    "resume",
+    "status",
+    "events",
+    "state",
+    "destroy",
+    "rehearse",
+    "completion",
+)
+
+EPILOG = """\
+examples:
+  k0rdent-azure init --template production --cloud rehearsal   write k0rdent.yaml
+  k0rdent-azure plan                                           what deploy would do
+  k0rdent-azure deploy                                         create everything
+  k0rdent-azure status                                         where it stands, offline
+  k0rdent-azure resume                                         go on after an interruption
+
+exit codes:
+  0 success            4 state file               8 k0sctl, k0s or kcm
+  1 other failure      5 another run holds it     9 a prerequisite is missing
+  2 usage              6 Azure                   10 not confirmed
+  3 configuration      7 SSH, cloud-init, VPN   130 Ctrl-C, 143 SIGTERM
+"""
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The whole parser, or one that knows just the command `only` (quicker to build)."""
+    root = argparse.ArgumentParser(
+        prog="k0rdent-azure",
+        description="Deploy a k0rdent management cluster on Azure; one state file is the truth about it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"k0rdent-azure {__version__}")
+    root.add_argument(
+        "-C", dest="workspace", metavar="DIR", type=Path, default=Path(), help="workspace (default: here)"
+    )
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in (only,) if only else COMMANDS:
+        module = importlib.import_module(f"k0rdent_azure.cli.{name}")
+        module.register(commands)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code, never a traceback for anything a user can cause."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    args = parser(_command(words)).parse_args(words)
+    module = importlib.import_module(f"k0rdent_azure.cli.{args.command}")
+    try:
+        args.workspace = _workspace(args.workspace)
+        code: int = module.run(args)
+        sys.stdout.flush()
+    except K0rdentAzureError as error:
+        from k0rdent_azure.cli.output import show_error
+
+        show_error(error, as_json=getattr(args, "json", False))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; a second failure while flushing would be noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def _command(words: Sequence[str]) -> str | None:
+    """The command that is surely meant, or None where the whole parser must decide (or list them)."""
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word == "-C":
+            skip = True
+        elif word.startswith("-C"):
+            continue
+        else:
+            return word if word in COMMANDS and word != "completion" else None
+    return None
+
+
+def _workspace(directory: Path) -> Path:
+    resolved = directory.resolve()
+    if not resolved.is_dir():
+        raise UsageError(f"-C {directory}: no such directory", hint=f"mkdir -p {directory}")
+    return resolved

@@ -1,0 +1,40 @@
+"""`resume`: go on where an interrupted, failed or killed deployment stopped."""
+
+from __future__ import annotations
+
+import argparse
+
+from k0rdent_azure.cli.deploy import continue_deployment
+from k0rdent_azure.cli.running import add_run_arguments
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.errors import StateNotFoundError
+
+EPILOG = """\
+examples:
+  k0rdent-azure resume          look at what exists, then do what is missing
+  k0rdent-azure resume --yes    the same in a script
+
+Nothing is created twice and no key is generated again. On a finished deployment it only looks.
+"""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "resume",
+        help="go on after an interruption or a failure",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    workspace = Workspace(args.workspace)
+    with workspace.run_lock().acquire("resume"):
+        if not workspace.store().exists():
+            raise StateNotFoundError(
+                f"there is no deployment in {workspace.directory}",
+                hint=f"start one: {workspace.command('deploy')}",
+            )
+        return continue_deployment(workspace, args)

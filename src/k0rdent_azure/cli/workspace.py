@@ -1,0 +1,66 @@
+"""A workspace is one folder with one deployment: its config, its state, and what the phases leave there."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.clock import SystemClock
+
+if TYPE_CHECKING:
+    from k0rdent_azure.state.lock import Holder, RunLock
+    from k0rdent_azure.state.store import FileStore
+
+CONFIG_NAME = "k0rdent.yaml"
+STATE_NAME = "deployment-state.yaml"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`-C DIR`, or the current directory."""
+
+    directory: Path
+
+    @property
+    def config_path(self) -> Path:
+        """`k0rdent.yaml`, or the ancestor's `config/k0rdent.yaml` where only that exists."""
+        inherited = self.directory / "config" / CONFIG_NAME
+        own = self.directory / CONFIG_NAME
+        return inherited if inherited.is_file() and not own.exists() else own
+
+    @property
+    def state_path(self) -> Path:
+        return self.directory / STATE_NAME
+
+    @property
+    def rehearsal_dir(self) -> Path:
+        return self.directory / ".rehearsal"
+
+    def store(self, clock: SystemClock | None = None) -> FileStore:
+        from k0rdent_azure.state.store import FileStore
+
+        return FileStore(self.state_path, clock=clock or SystemClock())
+
+    def run_lock(self) -> RunLock:
+        from k0rdent_azure.state.lock import RunLock
+
+        return RunLock(self.directory / f".{STATE_NAME}.run.lock")
+
+    def live_holder(self) -> Holder | None:
+        """Who runs on this deployment just now; looking changes nothing."""
+        return self.run_lock().holder()
+
+    def command(self, words: str) -> str:
+        """The exact command line to type for `words` in this workspace."""
+        if self.directory == Path.cwd():
+            return f"k0rdent-azure {words}"
+        return f"k0rdent-azure -C {self.directory} {words}"
+
+
+def new_deployment_id() -> str:
+    """`k0rdent-` and eight characters of [a-z0-9], as the ancestor made them."""
+    alphabet = string.ascii_lowercase + string.digits
+    return "k0rdent-" + "".join(secrets.choice(alphabet) for _ in range(8))

@@ -1,0 +1,1 @@
+"""The phase engine, and a deployment as a list that can be read aloud (`engine.PHASES`)."""

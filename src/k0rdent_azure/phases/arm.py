@@ -1,0 +1,154 @@
+"""This deployment in ARM's terms: the one file between a phase and the `azure` package.
+
+It fixes the subscription, the scope and the names, so that a phase reads as what it does.
+"""
+
+from __future__ import annotations
+
+from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
+from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
+from k0rdent_azure.azure.resources import security_rules
+from k0rdent_azure.config.topology import LAPTOP, Host
+from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
+from k0rdent_azure.hosts.cloud_init import user_data
+from k0rdent_azure.hosts.keys import KeyPair
+from k0rdent_azure.hosts.wireguard import host_config
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.plan import template
+from k0rdent_azure.state.model import ArmDeployment, State
+from k0rdent_azure.state.store import Transaction
+
+
+async def choose_subscription(ctx: Context) -> None:
+    """Settle on a subscription, once: no request where the configuration, `az` or the cloud names it."""
+    if ctx.state.azure_resources.subscription_id is not None:
+        return
+    chosen = await subscriptions.pick(ctx.arm, ctx.outside.subscription_id)
+    with ctx.commit() as tx:
+        tx.set("azure_resources.subscription_id", chosen)
+
+
+def target(ctx: Context) -> DeploymentTarget:
+    """The deployment record: the subscription's, or the group's where the user named one."""
+    subscription = ctx.state.azure_resources.subscription_id or ""
+    return DeploymentTarget(subscription, ctx.names.deployment, ctx.names.existing_group)
+
+
+async def put(ctx: Context) -> DeploymentView:
+    """Submit the whole deployment. Raises AzureRequestError, e.g. from ARM's preflight."""
+    state = ctx.state
+    key = state.azure_resources.ssh_key
+    wanted = template(ctx.config, ctx.names, (key.public_key if key else None) or "")
+    custom_data = {host.name: _custom_data(ctx, state, host) for host in ctx.hosts}
+    return await deployments.put(ctx.arm, target(ctx), wanted, custom_data)
+
+
+def _custom_data(ctx: Context, state: State, host: Host) -> str:
+    """A VM's cloud-init: the same bytes at each call, because Azure refuses a change."""
+    assert state.wireguard is not None, "preparation fills the wireguard section"  # noqa: S101
+    vm = state.azure_resources.virtual_machines[host.name]
+    laptop = state.wireguard.peers[LAPTOP]
+    config = host_config(
+        private_key=state.wireguard.peers[host.name].private_key or "",
+        address=host.wireguard_ip,
+        port=ctx.config.network.wireguard_port,
+        laptop_public_key=laptop.public_key,
+        laptop_ip=laptop.ip,
+    )
+    return user_data(
+        hostname=host.name,
+        host_key=KeyPair(private=vm.host_private_key or "", public=vm.host_key or ""),
+        wireguard_config=config,
+    )
+
+
+async def get(ctx: Context) -> DeploymentView | None:
+    """The record as ARM has it now; None where there is none. One request."""
+    return await deployments.get(ctx.arm, target(ctx))
+
+
+async def failure(ctx: Context, view: DeploymentView) -> tuple[DeploymentFailedError, dict[str, str]]:
+    """Why a deployment failed, from its operations: the error to raise, and the reason of each failed VM."""
+    found = await deployments.operations(ctx.arm, target(ctx))
+    return deployments.failure(view, found), deployments.failed_vms(found)
+
+
+def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
+    """Put what ARM says of the deployment record into the state."""
+    tx.merge(
+        "azure_resources.deployment",
+        ArmDeployment(
+            name=view.name,
+            scope=view.scope,
+            id=view.id,
+            provisioning_state=view.provisioning_state,
+            correlation_id=view.correlation_id,
+            last_checked=ctx.now,
+        ),
+    )
+
+
+def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
+    """Everything exists: ids and addresses from the deployment's outputs, and what has no output of its own."""
+    group = inventory.group_id(target(ctx).subscription, ctx.names.resource_group)
+    network = f"{group}/providers/Microsoft.Network"
+    created = {"status": "created"}
+    tx.merge("azure_resources.resource_group", {**created, "id": group, "created_at": ctx.now})
+    vnet = f"{network}/virtualNetworks/{ctx.names.vnet}"
+    tx.merge("azure_resources.network.vnet", {**created, "id": vnet})
+    tx.merge("azure_resources.network.subnet", {**created, "id": f"{vnet}/subnets/{ctx.names.subnet}"})
+    nsg = {
+        "id": f"{network}/networkSecurityGroups/{ctx.names.nsg}",
+        "rules_count": len(security_rules(ctx.config)),
+    }
+    tx.merge("azure_resources.network.nsg", {**created, **nsg})
+    key = f"{group}/providers/Microsoft.Compute/sshPublicKeys/{ctx.names.ssh_key}"
+    tx.merge("azure_resources.ssh_key", {**created, "id": key})
+    for name, vm in view.virtual_machines.items():
+        tx.merge(
+            ("azure_resources", "virtual_machines", name),
+            {
+                "id": vm.id,
+                "public_ip": vm.public_ip,
+                "private_ip": vm.private_ip,
+                "fqdn": vm.fqdn,
+                "nic_id": vm.nic_id,
+                "public_ip_id": vm.public_ip_id,
+                "provisioning_state": "Succeeded",
+                "last_checked": ctx.now,
+            },
+        )
+
+
+async def start_removal(ctx: Context) -> bool:
+    """Start deleting what the deployment made; False where nothing of it exists."""
+    recorded = ctx.state.azure_resources.deployment
+    ended = recorded is not None and recorded.provisioning_state in deployments.ENDED
+    where = target(ctx)
+    if ctx.names.existing_group is not None:
+        if not ended:
+            await deployments.cancel(ctx.arm, where)
+        return not await is_gone(ctx)
+    return await removal.delete_group(
+        ctx.arm, where.subscription, ctx.names.resource_group, deployment=None if ended else where
+    )
+
+
+async def is_gone(ctx: Context) -> bool:
+    """Whether Azure has nothing left; in a user's own group, each look also deletes what can go by now."""
+    where = target(ctx)
+    if ctx.names.existing_group is None:
+        return await removal.group_gone(ctx.arm, where.subscription, ctx.names.resource_group)
+    left = await removal.delete_tagged_resources(
+        ctx.arm, where.subscription, ctx.names.resource_group, ctx.names.deployment_id, started=ctx.removing
+    )
+    return not left
+
+
+async def forget_deployment(ctx: Context) -> None:
+    """Remove the deployment's record, which a deleted group does not take along at subscription scope."""
+    try:
+        await removal.delete_deployment_record(ctx.arm, target(ctx))
+    except AzureRequestError as error:
+        # The record holds nothing; a right that is missing for it must not keep a destroy from ending.
+        ctx.observer.notice(f"could not remove the deployment record: {error.message}")

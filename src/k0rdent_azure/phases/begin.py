@@ -1,0 +1,130 @@
+"""How a deployment's state begins, and how a run on it begins and ends."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+
+from k0rdent_azure.clock import Clock, timestamp
+from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.snapshot import to_snapshot
+from k0rdent_azure.config.topology import Names
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.model import SCHEMA_VERSION, Run
+
+
+def initial_document(
+    config: Config,
+    names: Names,
+    *,
+    clock: Clock,
+    clock_speed: float | None,
+    config_file: str | None,
+    config_digest: str | None,
+) -> dict[str, object]:
+    """The state of a deployment of which nothing exists yet: the snapshot, and what follows from it."""
+    now = timestamp(clock.now())
+    metadata: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "deployment_id": names.deployment_id,
+        "created_at": now,
+        "last_updated": now,
+        "deployment_phase": "preparation",
+        "deployment_status": "pending",
+    }
+    optional = {"clock_speed": clock_speed, "config_file": config_file, "config_digest": config_digest}
+    metadata |= {key: value for key, value in optional.items() if value is not None}
+    return {
+        "metadata": metadata,
+        "configuration": to_snapshot(config, resource_group=names.resource_group),
+        "azure_resources": _azure_resources(config, names),
+        "wireguard": _wireguard(config, names),
+        "k0s_cluster": {
+            "status": "not_deployed",
+            "config_file": f"./k0sctl-config/{names.deployment_id}-k0sctl.yaml",
+            "kubeconfig_file": f"./k0sctl-config/{names.deployment_id}-kubeconfig",
+            "controllers": {},
+            "workers": {},
+        },
+        "k0rdent": {
+            "status": "not_deployed",
+            "version": config.software.k0rdent.version,
+            "registry": config.software.k0rdent.registry,
+            "namespace": config.software.k0rdent.namespace,
+            "helm_release": "kcm",
+        },
+        "events": [
+            {
+                "timestamp": now,
+                "phase": "preparation",
+                "action": "config_validated",
+                "message": "Configuration validated and recorded",
+            }
+        ],
+    }
+
+
+def _azure_resources(config: Config, names: Names) -> dict[str, object]:
+    return {
+        "resource_group": {
+            "name": names.resource_group,
+            "status": "pending",
+            "location": config.azure.location,
+            "owned": names.existing_group is None,
+        },
+        "network": {
+            "vnet": {
+                "name": names.vnet,
+                "status": "pending",
+                "address_prefix": config.network.vnet_prefix,
+            },
+            "subnet": {
+                "name": names.subnet,
+                "status": "pending",
+                "address_prefix": config.network.subnet_prefix,
+            },
+            "nsg": {"name": names.nsg, "status": "pending", "rules_count": 0},
+        },
+        "virtual_machines": {},
+    }
+
+
+def _wireguard(config: Config, names: Names) -> dict[str, object]:
+    return {
+        "port": config.network.wireguard_port,
+        "network": config.network.wireguard_network,
+        "peers": {},
+        "laptop_config": {
+            "file_path": f"./wireguard/{names.wireguard_interface}.conf",
+            "status": "pending",
+            "setup_complete": False,
+            "interface": names.wireguard_interface,
+        },
+    }
+
+
+def begin_run(ctx: Context, *, status: str, action: str, message: str) -> None:
+    """Record who runs what from now on; a failure of an earlier run is no longer the present state."""
+    run = Run(
+        id=uuid.uuid4().hex[:12],
+        command=ctx.command,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=getpass.getuser(),
+        started_at=ctx.now,
+    )
+    with ctx.commit() as tx:
+        tx.set("metadata.run", {})
+        tx.merge("metadata.run", run)
+        tx.delete("metadata.failure")
+        if tx.state.metadata.deployment_status != "completed":
+            tx.set("metadata.deployment_status", status)
+        tx.event(tx.state.metadata.deployment_phase, action, message)
+
+
+def end_run(ctx: Context, outcome: str) -> None:
+    """Record how the run ended; a run without this line died."""
+    with ctx.commit() as tx:
+        tx.merge("metadata.run", {"ended_at": ctx.now, "outcome": outcome})

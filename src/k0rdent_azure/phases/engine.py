@@ -1,0 +1,113 @@
+"""Runs phases in order: each observes before it acts, so a run that goes on is the same as one that starts.
+
+Recorded completion is a hint only; a phase that finds its work done says so and costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from k0rdent_azure.errors import (
+    AzureRequestError,
+    DeploymentFailedError,
+    InterruptedRunError,
+    K0rdentAzureError,
+    TerminatedRunError,
+)
+from k0rdent_azure.phases.azure_setup import AzureSetup
+from k0rdent_azure.phases.cluster_setup import ClusterSetup
+from k0rdent_azure.phases.complete import Complete
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.k0rdent_install import K0rdentInstall
+from k0rdent_azure.phases.preparation import Preparation
+from k0rdent_azure.phases.vm_creation import VmCreation
+from k0rdent_azure.phases.vpn_setup import VpnSetup
+from k0rdent_azure.state.model import Failure, PhaseName
+
+
+class Phase(Protocol):
+    """One step of a deployment. `run` observes, acts where needed, and returns when its work is done."""
+
+    name: PhaseName
+
+    async def run(self, ctx: Context) -> None:
+        """Raises K0rdentAzureError where it cannot; whatever it did until then is committed."""
+
+
+PHASES: Sequence[Phase] = (
+    Preparation(),
+    AzureSetup(),
+    VmCreation(),
+    VpnSetup(),
+    ClusterSetup(),
+    K0rdentInstall(),
+    Complete(),
+)
+
+
+async def run_phases(ctx: Context, phases: Sequence[Phase] = PHASES) -> None:
+    """Bring the deployment to `complete`, or record why and where it stopped and raise that."""
+    try:
+        for phase in phases:
+            ctx.interrupt.checkpoint()
+            await _run_phase(ctx, phase)
+    except (InterruptedRunError, TerminatedRunError):
+        _record_interruption(ctx)
+        raise
+    except asyncio.CancelledError:
+        _record_interruption(ctx)
+        raise ctx.interrupt.error() from None
+    except K0rdentAzureError as error:
+        _record_failure(ctx, error)
+        raise
+    except Exception as error:
+        _record_failure(ctx, K0rdentAzureError(f"internal error: {type(error).__name__}"))
+        raise
+
+
+async def _run_phase(ctx: Context, phase: Phase) -> None:
+    ctx.phase = phase.name
+    ctx.outside.ledger.phase = phase.name
+    record = ctx.state.phases.get(phase.name)
+    spent = (record.seconds or 0.0) if record else 0.0
+    started = ctx.clock.monotonic()
+    was_done = record is not None and record.status == "completed"
+    with ctx.commit() as tx:
+        tx.set("metadata.deployment_phase", phase.name)
+        if not was_done:
+            tx.merge(f"phases.{phase.name}", {"status": "in_progress", "step": "observing"})
+            if record is None or record.started_at is None:
+                tx.set(f"phases.{phase.name}.started_at", ctx.now)
+            ctx.event(tx, "phase_started", f"{phase.name} started")
+    try:
+        await phase.run(ctx)
+    finally:
+        if not was_done:
+            with ctx.commit() as tx:
+                tx.set(f"phases.{phase.name}.seconds", round(spent + ctx.clock.monotonic() - started, 1))
+    with ctx.commit() as tx:
+        tx.set(f"phases.{phase.name}.status", "completed")
+        if not was_done:
+            tx.set(f"phases.{phase.name}.ended_at", ctx.now)
+            tx.delete(f"phases.{phase.name}.step")
+            ctx.event(tx, "phase_completed", f"{phase.name} completed")
+
+
+def _record_interruption(ctx: Context) -> None:
+    with ctx.commit() as tx:
+        tx.set("metadata.deployment_status", "interrupted")
+        tx.set(f"phases.{ctx.phase}.status", "interrupted")
+        ctx.event(tx, "deployment_interrupted", f"stopped at a safe point in {ctx.phase}")
+
+
+def _record_failure(ctx: Context, error: K0rdentAzureError) -> None:
+    failure = Failure(phase=ctx.phase, message=error.message, at=ctx.now, hint=error.hint)
+    if isinstance(error, AzureRequestError | DeploymentFailedError):
+        failure.code, failure.resource = error.code, error.resource_id
+    with ctx.commit() as tx:
+        tx.set("metadata.deployment_status", "failed")
+        tx.merge("metadata.failure", failure)
+        tx.set(f"phases.{ctx.phase}.status", "failed")
+        tx.event(ctx.phase, "phase_failed", error.message, resource=failure.resource, details=failure.code)

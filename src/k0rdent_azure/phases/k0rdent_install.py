@@ -1,0 +1,101 @@
+"""Phase 6: kcm, k0rdent's management plane, installed by k0s itself from its chart."""
+
+from __future__ import annotations
+
+from k0rdent_azure.cluster import kcm
+from k0rdent_azure.cluster.kcm import CommandOutput, Readiness
+from k0rdent_azure.errors import ClusterError, HostUnreachableError
+from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.state.model import PhaseName
+
+#: Cloud seconds between two looks at the Management object; it settles in 5 to 10 minutes.
+POLL = 20.0
+
+
+class K0rdentInstall:
+    """Observes the Management object; applies the chart only where there is none."""
+
+    name: PhaseName = "k0rdent_install"
+
+    async def run(self, ctx: Context) -> None:
+        readiness = await self._observe(ctx)
+        if readiness.ready:
+            return
+        if (
+            await kcm.chart_version(_kubectl(ctx), release=_release(ctx))
+            != ctx.config.software.k0rdent.version
+        ):
+            await self._install(ctx)
+        await self._wait(ctx)
+
+    async def _observe(self, ctx: Context) -> Readiness:
+        readiness = await kcm.observe(_kubectl(ctx))
+        recorded = ctx.state.k0rdent
+        assert recorded is not None, "the state begins with a k0rdent section"  # noqa: S101
+        with ctx.commit() as tx:
+            tx.merge("k0rdent", {"last_checked": ctx.now})
+            for name, component in readiness.components.items():
+                tx.merge(("k0rdent", "components", name), component)
+            if readiness.release:
+                tx.set("k0rdent.release", readiness.release)
+            if readiness.ready and recorded.status != "ready":
+                tx.end_operation("kcm-install")
+                tx.set("k0rdent.status", "ready")
+                ctx.event(tx, "k0rdent_ready", "the Management object is Ready", resource="management/kcm")
+        return readiness
+
+    async def _install(self, ctx: Context) -> None:
+        ctx.interrupt.checkpoint()
+        software = ctx.config.software.k0rdent
+        with ctx.commit() as tx:
+            tx.begin_operation("kcm-install", kind="kcm_install", target=_release(ctx), phase=self.name)
+            tx.merge("k0rdent", {"status": "installing", "installed_by": "k0s helm extension"})
+            tx.set("phases.k0rdent_install.step", "applying the kcm chart")
+            ctx.event(tx, "kcm_install_started", f"kcm {software.version} from {software.registry}")
+        await kcm.install(
+            _kubectl(ctx),
+            version=software.version,
+            registry=software.registry,
+            namespace=software.namespace,
+            release=_release(ctx),
+        )
+        with ctx.commit() as tx:
+            tx.set("phases.k0rdent_install.step", "waiting for the Management object")
+
+    async def _wait(self, ctx: Context) -> None:
+        started, looks = ctx.clock.monotonic(), 0
+        while True:
+            try:
+                readiness = await self._observe(ctx)
+            except HostUnreachableError:
+                readiness = Readiness(ready=False, message="the leader does not answer")
+            if readiness.ready:
+                return
+            ctx.observer.activity("kcm", readiness.message)
+            looks += 1
+            late = ctx.clock.monotonic() - started > ctx.config.timeouts.k0rdent_install_wait
+            if late and looks >= LOOKS_BEFORE_GIVING_UP:
+                with ctx.commit() as tx:
+                    tx.set("k0rdent.status", "failed")
+                raise ClusterError(
+                    f"kcm is not ready after {ctx.config.timeouts.k0rdent_install_wait} s: {readiness.message}",
+                    hint="it may only need more time: run resume to go on waiting",
+                )
+            await ctx.sleep(POLL)
+
+
+def _release(ctx: Context) -> str:
+    recorded = ctx.state.k0rdent
+    return recorded.helm_release if recorded else "kcm"
+
+
+def _kubectl(ctx: Context) -> kcm.Kubectl:
+    """kubectl as k0s carries it, run by the leader: nothing more is needed on the workstation."""
+    leader = ctx.hosts[0]
+    target = ctx.vpn_target(leader, ctx.state.azure_resources.virtual_machines[leader.name])
+
+    async def run(arguments: list[str], stdin: str | None) -> CommandOutput:
+        command = kcm.kubectl_command(arguments)
+        return await ctx.ssh.run(target, command, stdin=stdin, check=False)
+
+    return run

@@ -1,0 +1,121 @@
+"""Phase 1: keys and addresses, all generated once and never again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from k0rdent_azure.config.topology import LAPTOP, Host, k0s_role, laptop_ip
+from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_private, wireguard_keypair
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.files import write_private
+from k0rdent_azure.state.model import ClusterNode, PhaseName, SshKey, VirtualMachine
+from k0rdent_azure.state.store import Transaction
+
+
+class Preparation:
+    """Observes which keys are there (in the state, or as the SSH key file) and makes only the missing ones."""
+
+    name: PhaseName = "preparation"
+
+    async def run(self, ctx: Context) -> None:
+        ssh_key = _ssh_key(ctx)
+        missing = [host for host in ctx.hosts if not _is_prepared(ctx, host)]
+        recorded = ctx.state.azure_resources.ssh_key
+        if not missing and recorded is not None and recorded.public_key:
+            return
+        with ctx.commit() as tx:
+            if recorded is None or recorded.public_key is None:
+                tx.merge("azure_resources.ssh_key", ssh_key)
+                ctx.event(tx, "ssh_key_ready", "SSH key pair ready", resource=ctx.names.ssh_key)
+            _prepare_laptop(ctx, tx)
+            for host in missing:
+                _prepare_host(ctx, tx, host)
+            ctx.event(tx, "keys_generated", f"WireGuard and host keys generated for {len(missing)} hosts")
+
+
+def _is_prepared(ctx: Context, host: Host) -> bool:
+    state = ctx.state
+    vm = state.azure_resources.virtual_machines.get(host.name)
+    return (
+        vm is not None
+        and vm.host_key is not None
+        and state.wireguard is not None
+        and host.name in state.wireguard.peers
+    )
+
+
+def _ssh_key(ctx: Context) -> SshKey:
+    """The deployment's SSH key pair: the file that is there, or a new one written before it is recorded."""
+    relative = f"./azure-resources/{ctx.names.deployment_id}-ssh-key"
+    path = ctx.path(relative)
+    recorded = ctx.state.azure_resources.ssh_key
+    if path.exists():
+        public = ssh_public_from_private(path.read_text(), comment=ctx.config.ssh.key_comment)
+        if recorded and recorded.public_key and recorded.public_key.split()[:2] != public.split()[:2]:
+            raise HostError(
+                f"{path} is not the key that this deployment was made with",
+                hint="put the original key file back, then run resume",
+            )
+    elif recorded is not None and recorded.public_key:
+        raise HostError(
+            f"the deployment's SSH key {path} is gone",
+            hint="put the key file back from a copy, then run resume; the VMs accept no other key",
+        )
+    else:
+        public = _new_ssh_key(path, ctx.config.ssh.key_comment).public
+    return SshKey(name=ctx.names.ssh_key, status="pending", local_path=relative, public_key=public)
+
+
+def _new_ssh_key(path: Path, comment: str) -> KeyPair:
+    pair = ssh_keypair(comment)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_private(path, pair.private)
+    public = path.with_name(path.name + ".pub")
+    public.write_text(pair.public + "\n")
+    public.chmod(0o644)
+    return pair
+
+
+def _prepare_laptop(ctx: Context, tx: Transaction) -> None:
+    if tx.has(f"wireguard.peers.{LAPTOP}"):
+        return
+    pair = wireguard_keypair()
+    tx.merge(
+        f"wireguard.peers.{LAPTOP}",
+        {
+            "ip": laptop_ip(ctx.config),
+            "private_key": pair.private,
+            "public_key": pair.public,
+            "config_status": "pending",
+        },
+    )
+
+
+def _prepare_host(ctx: Context, tx: Transaction, host: Host) -> None:
+    pair = wireguard_keypair()
+    host_key = ssh_keypair(host.name)
+    tx.merge(
+        f"wireguard.peers.{host.name}",
+        {
+            "ip": host.wireguard_ip,
+            "private_key": pair.private,
+            "public_key": pair.public,
+            "config_status": "generated",
+        },
+    )
+    tx.merge(
+        f"azure_resources.virtual_machines.{host.name}",
+        VirtualMachine(
+            status="pending",
+            vm_size=host.size,
+            private_ip=host.private_ip,
+            availability_zone=host.zone or None,
+            role=host.role,
+            fqdn=f"{ctx.names.dns_label(host.name)}.{ctx.config.azure.location}.{ctx.outside.dns_suffix}",
+            host_key=host_key.public,
+            host_private_key=host_key.private,
+        ),
+    )
+    group = "controllers" if host.role == "controller" else "workers"
+    tx.merge(f"k0s_cluster.{group}.{host.name}", ClusterNode(role=k0s_role(ctx.config, host)))

@@ -1,0 +1,150 @@
+"""Phase 4: the WireGuard network between the workstation and every VM."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from k0rdent_azure.clock import timestamp
+from k0rdent_azure.config.topology import LAPTOP, Host
+from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.wireguard import LaptopPeer, PeerStatus, laptop_config
+from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.phases.files import write_private_if_changed
+from k0rdent_azure.state.model import PhaseName, WireGuard
+
+#: Cloud seconds to wait for first handshakes: keepalives go out every 25 s, retries every 5 s.
+HANDSHAKE_WAIT = 120.0
+#: WireGuard renews a session at the latest after 180 s, so an older handshake tells nothing of now.
+HANDSHAKE_FRESH = 180
+
+
+class VpnSetup:
+    """Observes the interface and its handshakes; brings it up only where it is not."""
+
+    name: PhaseName = "vpn_setup"
+
+    async def run(self, ctx: Context) -> None:
+        wireguard = ctx.state.wireguard
+        assert wireguard is not None, "preparation fills the wireguard section"  # noqa: S101
+        changed = self._write_config(ctx, wireguard)
+        interface = ctx.names.wireguard_interface
+        seen = await ctx.workstation.peers(interface)
+        if seen is not None and (changed or not _same_peers(ctx, wireguard, seen)):
+            ctx.step(f"replacing the configuration of {interface}")
+            await ctx.workstation.down(interface)
+            seen = None
+        if seen is None:
+            await self._bring_up(ctx, interface)
+        await self._wait_for_handshakes(ctx, wireguard, interface)
+
+    def _write_config(self, ctx: Context, wireguard: WireGuard) -> bool:
+        laptop = wireguard.peers[LAPTOP]
+        assert wireguard.laptop_config is not None and laptop.private_key is not None  # noqa: S101, PT018
+        text = laptop_config(
+            private_key=laptop.private_key,
+            address=laptop.ip,
+            peers=[
+                LaptopPeer(
+                    name=host.name,
+                    public_key=wireguard.peers[host.name].public_key,
+                    ip=host.wireguard_ip,
+                    endpoint=_endpoint(ctx, host),
+                )
+                for host in ctx.hosts
+            ],
+        )
+        changed = write_private_if_changed(ctx.path(wireguard.laptop_config.file_path), text)
+        if changed or wireguard.laptop_config.status == "pending":
+            with ctx.commit() as tx:
+                tx.set("wireguard.laptop_config.status", "generated")
+                tx.set(f"wireguard.peers.{LAPTOP}.config_status", "generated")
+                for host in ctx.hosts:
+                    tx.set(f"wireguard.peers.{host.name}.endpoint", _endpoint(ctx, host))
+                ctx.event(tx, "laptop_config_generated", "WireGuard configuration of the workstation written")
+        return changed
+
+    async def _bring_up(self, ctx: Context, interface: str) -> None:
+        ctx.interrupt.checkpoint()
+        wireguard = ctx.state.wireguard
+        assert wireguard is not None and wireguard.laptop_config is not None  # noqa: S101, PT018
+        with ctx.commit() as tx:
+            tx.set("phases.vpn_setup.step", f"bringing {interface} up")
+            tx.begin_operation("vpn", kind="vpn", target=interface, phase=self.name)
+        await ctx.workstation.up(ctx.path(wireguard.laptop_config.file_path), interface)
+        with ctx.commit() as tx:
+            tx.end_operation("vpn")
+            ctx.event(tx, "vpn_up", f"WireGuard interface {interface} is up", resource=interface)
+
+    async def _wait_for_handshakes(self, ctx: Context, wireguard: WireGuard, interface: str) -> None:
+        """ "cloud-init finished" does not mean that WireGuard is up: each peer's handshake is what counts."""
+        keys = {wireguard.peers[host.name].public_key: host.name for host in ctx.hosts}
+        recorded: set[str] = set()
+        started, looks = ctx.clock.monotonic(), 0
+        while True:
+            peers = await ctx.workstation.peers(interface) or {}
+            alive = {
+                name: peers[key].latest_handshake
+                for key, name in keys.items()
+                if key in peers and _is_fresh(ctx, peers[key])
+            }
+            if set(alive) - recorded:
+                self._record(ctx, alive)
+                recorded |= set(alive)
+            for name in keys.values():
+                ctx.observer.activity(name, "" if name in alive else "waiting for WireGuard handshake")
+            if len(alive) == len(keys):
+                break
+            looks += 1
+            if ctx.clock.monotonic() - started > HANDSHAKE_WAIT and looks >= LOOKS_BEFORE_GIVING_UP:
+                self._give_up(ctx, sorted(set(keys.values()) - set(alive)))
+            await ctx.sleep(ctx.config.timeouts.wireguard_connect_wait)
+        self._record_connected(ctx)
+
+    def _record(self, ctx: Context, alive: dict[str, int]) -> None:
+        with ctx.commit() as tx:
+            for name, moment in alive.items():
+                tx.set(f"wireguard.peers.{name}.config_status", "deployed")
+                tx.set(
+                    f"wireguard.peers.{name}.last_handshake", timestamp(datetime.fromtimestamp(moment, UTC))
+                )
+
+    def _record_connected(self, ctx: Context) -> None:
+        before = ctx.state.wireguard
+        already = (
+            before is not None and before.laptop_config is not None and before.laptop_config.setup_complete
+        )
+        with ctx.commit() as tx:
+            tx.end_operation("vpn")
+            tx.merge(
+                "wireguard.laptop_config",
+                {"status": "connected", "setup_complete": True, "last_checked": ctx.now},
+            )
+            tx.set(f"wireguard.peers.{LAPTOP}.config_status", "deployed")
+            if not already:
+                ctx.event(tx, "vpn_connected", f"WireGuard handshakes with all {len(ctx.hosts)} hosts")
+
+    def _give_up(self, ctx: Context, silent: list[str]) -> None:
+        with ctx.commit() as tx:
+            tx.merge("wireguard.laptop_config", {"status": "disconnected", "last_checked": ctx.now})
+        names = ", ".join(silent)
+        raise HostError(
+            f"no WireGuard handshake with {names} within {HANDSHAKE_WAIT:.0f} s",
+            hint=f"check that UDP port {ctx.config.network.wireguard_port} may leave this network, then resume",
+        )
+
+
+def _endpoint(ctx: Context, host: Host) -> str:
+    vm = ctx.state.azure_resources.virtual_machines[host.name]
+    return f"{vm.public_ip}:{ctx.config.network.wireguard_port}"
+
+
+def _same_peers(ctx: Context, wireguard: WireGuard, seen: dict[str, PeerStatus]) -> bool:
+    """Whether the running interface has our peers at our endpoints (it may be another deployment's)."""
+    return {wireguard.peers[host.name].public_key for host in ctx.hosts} == set(seen)
+
+
+def _is_fresh(ctx: Context, peer: PeerStatus) -> bool:
+    if not peer.latest_handshake:
+        return False
+    age = ctx.clock.now().timestamp() - peer.latest_handshake
+    return age <= HANDSHAKE_FRESH

@@ -1,0 +1,1 @@
+"""What a person or a script sees: pure functions of the state, its events, and "now"."""

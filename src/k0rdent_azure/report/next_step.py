@@ -1,0 +1,93 @@
+"""How the newest run stands (alive, ended, dead) and the one command to type now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.report.model import HolderRow, Next, RunRow
+from k0rdent_azure.report.sections import age_of
+from k0rdent_azure.state.model import State
+
+if TYPE_CHECKING:
+    from k0rdent_azure.state.lock import Holder
+
+PROGRAM = "k0rdent-azure"
+
+
+def run_row(state: State, now: datetime, holder: Holder | None) -> RunRow:
+    """The newest run. Dead is a run whose state says that it works while no process holds the run lock."""
+    metadata = state.metadata
+    run, record = metadata.run, state.phases.get(metadata.deployment_phase)
+    working = metadata.deployment_status in ("in_progress", "destroying")
+    # An end that is recorded is no death: a refused destroy, say, leaves `destroying` with its outcome.
+    ended = run is not None and run.ended_at is not None
+    return RunRow(
+        live=holder is not None,
+        died=working and not ended and holder is None,
+        holder=_holder_row(holder, now) if holder else None,
+        command=run.command if run else None,
+        user=run.user if run else None,
+        host=run.host if run else None,
+        pid=run.pid if run else None,
+        started_at=run.started_at if run else None,
+        ended_at=run.ended_at if run else None,
+        outcome=run.outcome if run else None,
+        last_sign_of_life=metadata.last_updated,
+        age_seconds=age_of(metadata.last_updated, now),
+        phase=metadata.deployment_phase,
+        step=record.step if record else None,
+        pending=list(state.pending_operations),
+    )
+
+
+def _holder_row(holder: Holder, now: datetime) -> HolderRow:
+    return HolderRow(
+        command=holder.command,
+        host=holder.host,
+        pid=holder.pid,
+        user=holder.user,
+        since=holder.since,
+        age_seconds=age_of(holder.since, now),
+    )
+
+
+def next_step(state: State, run: RunRow, program: str = PROGRAM) -> Next:
+    """What to type. `program` is how this workspace's commands begin (`k0rdent-azure -C DIR`)."""
+    status, phase = state.metadata.deployment_status, state.metadata.deployment_phase
+    if run.live:
+        who = run.holder.command if run.holder else "a run"
+        return Next(
+            command=None, reason=f"{who} is running; wait for it, or stop it with Ctrl-C where it runs"
+        )
+    if status == "destroying":
+        return Next(command=f"{program} destroy", reason="finish removing what is left; it can be repeated")
+    if status == "destroyed":
+        return Next(command=f"{program} deploy", reason="nothing is left of this deployment; start a new one")
+    if status == "completed":
+        return Next(command=None, reason=_use(state))
+    if status == "pending":
+        return Next(command=f"{program} deploy", reason="the state is prepared and no phase has begun")
+    reasons = {
+        "failed": f"mend the cause, then try {phase} again from where it failed",
+        "interrupted": f"go on from {phase}, where it stopped at a safe point",
+        "in_progress": f"look at what exists, then go on from {phase}; nothing is created twice",
+    }
+    return Next(command=f"{program} resume", reason=reasons[status])
+
+
+def _use(state: State) -> str:
+    """What a finished deployment is good for."""
+    if state.k0s_cluster is None:
+        return "nothing to do: the deployment is complete"
+    kubeconfig = state.k0s_cluster.kubeconfig_file
+    return f"nothing to do; use it: kubectl --kubeconfig {kubeconfig} get management kcm"
+
+
+def next_without_state(*, has_config: bool, holder: Holder | None, program: str = PROGRAM) -> Next:
+    """What to type in a workspace without a state file."""
+    if holder is not None:
+        return Next(command=None, reason=f"{holder.command} is about to create it (pid {holder.pid})")
+    if has_config:
+        return Next(command=f"{program} deploy", reason="the configuration is there; create the deployment")
+    return Next(command=f"{program} init", reason="write a configuration first")
