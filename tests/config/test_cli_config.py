@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,23 @@ def test_show_names_the_source_of_each_value(
     assert row(out, "network.wireguard_port")[1:] == ["51820", "default"]
     assert row(out, "azure.location")[2].endswith(f"k0rdent.yaml:{line_of(workspace, 'location')}")
     assert "[2, 3]" in next(line for line in out.splitlines() if line.startswith("cluster.controllers.zones"))
+
+
+def test_show_is_a_table_on_a_terminal(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    edit(workspace, '"Team cluster"', '"[red]team[/red]"')
+    assert main(["-C", str(workspace), "config", "show"]) == 0
+    lines = screen.getvalue().splitlines()
+    assert all(heading in lines[0] for heading in ("setting", "value", "source"))
+    assert any("metadata.description" in line and "[red]team[/red]" in line for line in lines)
 
 
 def test_show_for_scripts(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

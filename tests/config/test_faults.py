@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 
 from k0rdent_azure.config.load import load_bytes, parse_overrides
 from k0rdent_azure.errors import ConfigError, Fault, UsageError
@@ -197,6 +198,22 @@ def test_all_faults_are_listed_at_once_from_top_to_bottom() -> None:
     lines = [fault.line for fault in found]
     assert lines == sorted(lines, key=lambda line: line or 0)
     assert lines[3] == line_of(data, "10.1.0.0/24")
+
+
+def test_too_many_tags_and_a_vnet_too_small() -> None:
+    tags = ", ".join(f"t{number}: x" for number in range(46))
+    (fault,) = faults_of(changed(("azure:", f"azure:\n  tags: {{{tags}}}")))
+    assert (fault.path, fault.expected) == ("azure.tags", "at most 45")
+    found = faults_of(changed(("10.240.0.0/16", "10.240.1.0/30"), ("10.240.1.0/24", "10.240.1.0/30")))
+    assert [fault.expected for fault in found if fault.path == "network.vnet_prefix"] == ["/29 or larger"]
+
+
+def test_without_libyaml_the_same_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    load_bytes(ANCESTOR.encode(), environ={})
+    for data, line, part in NOT_YAML:
+        found = [fault for fault in faults_of(data) if part in str(fault)]
+        assert [fault.line for fault in found] == [line] if line else found
 
 
 def test_host_bits_hide_no_other_fault_of_the_network() -> None:

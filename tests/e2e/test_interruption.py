@@ -31,9 +31,9 @@ def recorded(now: dict[str, object], before: dict[str, object]) -> bool:
 
 
 def creations(product: Product) -> list[str]:
-    """The cloud's own record of what it made, one line per resource."""
-    path = product.workspace / ".rehearsal" / "creations.jsonl"
-    return [json.loads(line)["id"].lower() for line in path.read_text().splitlines()]
+    """The cloud's own record of what it made, every resource that ever came into being."""
+    world = json.loads((product.workspace / ".rehearsal" / "world.json").read_text())
+    return [creation["id"].lower() for creation in world["creations"]]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,17 +100,19 @@ class Cloud:
     async def make_group(self) -> None:
         assert (await self.call("PUT", self.group, {"location": "southeastasia"})).status == 201
 
-    async def deploy(self, template: Json, *, parameters: Json | None = None, name: str = "main") -> Reply:
+    async def deploy(
+        self, document: Json, *, parameters: Mapping[str, object] | None = None, name: str = "main"
+    ) -> Reply:
         """A deployment into the group `rg`, which is made if need be."""
         if self.world.group("rg") is None:
             await self.make_group()
-        return await self.call("PUT", self.deployment(name, group=True), body(template, parameters))
+        return await self.call("PUT", self.deployment(name, group=True), body(document, parameters))
 
-    async def outputs(self, declared: Json, **parts: object) -> Json:
+    async def outputs(self, declared: Json, variables: Json | None = None) -> Json:
         """What a template without resources makes of output expressions, by name."""
         outputs = {name: {"type": "object", "value": value} for name, value in declared.items()}
         name = f"outputs-{self.world.clock.now():.6f}"
-        reply = await self.deploy(template(outputs=outputs, **parts), name=name)
+        reply = await self.deploy(template(outputs=outputs, variables=variables or {}), name=name)
         assert reply.status == 201, reply.body
         self.later(60)
         shown = await self.get(self.deployment(name, group=True))
@@ -148,7 +150,9 @@ def template(resources: list[Json] | None = None, **parts: object) -> Json:
     }
 
 
-def body(document: Json, parameters: Json | None = None, *, location: str | None = None) -> Json:
+def body(
+    document: Json, parameters: Mapping[str, object] | None = None, *, location: str | None = None
+) -> Json:
     given = {name: {"value": value} for name, value in (parameters or {}).items()}
     found: Json = {"properties": {"mode": "Incremental", "template": document, "parameters": given}}
     return found | ({"location": location} if location else {})
@@ -220,7 +224,7 @@ def custom_data(*names: str) -> Json:
 def nested(inner: Json, *, scope: str = "inner", **parameters: object) -> Json:
     """A subscription's template: the group `rg`, and `inner` nested in it."""
     given = {name: {"value": value} for name, value in parameters.items()}
-    deployment = {
+    deployment: Json = {
         "type": "Microsoft.Resources/deployments",
         "apiVersion": "2022-09-01",
         "name": "inner",
@@ -233,7 +237,7 @@ def nested(inner: Json, *, scope: str = "inner", **parameters: object) -> Json:
             **({"parameters": given} if scope == "inner" else {}),
         },
     }
-    group = {
+    group: Json = {
         "type": "Microsoft.Resources/resourceGroups",
         "apiVersion": "2022-09-01",
         "name": "rg",

@@ -232,6 +232,18 @@ async def test_a_resource_can_be_put_by_itself(cloud: Cloud) -> None:
     assert (await cloud.get(path)).at("properties.provisioningState") == "Succeeded"
 
 
+async def test_a_body_that_nobody_foresaw_is_an_answer_and_in_the_log(cloud: Cloud) -> None:
+    await cloud.make_group()
+    strange = {
+        "location": "southeastasia",
+        "properties": {"addressSpace": 5, "subnets": [{"properties": "none"}]},
+    }
+    reply = await cloud.call("PUT", cloud.networking("virtualNetworks", "vnet"), strange)
+    assert reply.status in (400, 500)
+    lines = (cloud.world.directory / "requests.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["status"] == reply.status
+
+
 async def test_reads_beyond_the_limit_are_throttled_in_cloud_seconds(tmp_path: Path) -> None:
     async with cloud_in(tmp_path, speed=0.001) as cloud:  # time stands all but still
         replies = [await cloud.get("/subscriptions") for _ in range(251)]

@@ -155,6 +155,7 @@ def test_a_service_that_cannot_start_says_where_the_reason_is(directory: Path) -
     with pytest.raises(PrerequisiteError) as caught:
         service.start(directory, speed=60, seed=1)
     assert "service.log" in str(caught.value.hint)
+    assert "rehearse reset" in (directory / "service.log").read_text()
 
 
 def test_importing_the_service_costs_no_server() -> None:

@@ -71,6 +71,7 @@ def read_report(workspace: Workspace) -> StatusReport:
         live_holder=holder,
         config_changed=_changed_settings(workspace, state),
         program=workspace.command("").strip(),
+        directory=Path() if workspace.directory == Path.cwd() else workspace.directory,
     )
 
 

@@ -44,9 +44,8 @@ class K0sctl:
     async def version(self) -> str:
         """What it calls itself, on one line."""
         output = await self._output(["version"], known_hosts=None)
-        lines = [line.removeprefix("version: ") for line in _clean(output).splitlines() if line.strip()]
-        first = lines[0].strip() if lines else "?"
-        return first if "k0sctl" in first else f"k0sctl {first}"
+        match = re.search(r"^version: (.+)$", _clean(output), re.MULTILINE)
+        return f"k0sctl {match[1].strip() if match else '(unknown version)'}"
 
     async def apply(
         self,

@@ -80,8 +80,7 @@ def _read_document(layers: Layers, data: bytes, label: str) -> None:
     """Raises ConfigError where the YAML cannot be read to its end: the half of a file allows no conclusions."""
     root, faults = document.parse(data, label)
     if root is None:
-        fail_on_errors(faults, label)
-        return
+        raise _failure(faults, label)
     document_layer(layers, root, file=label, kind="file")
     # A refused alias, say, leaves its setting without a value; that is one fault, not two.
     told = {fault.line for fault in faults}
@@ -89,7 +88,7 @@ def _read_document(layers: Layers, data: bytes, label: str) -> None:
 
 
 def finish(layers: Layers, *, digest: str | None = None) -> LoadedConfig:
-    """The typed configuration of checked layers. Raises ConfigError where a required value is missing."""
+    """The typed configuration of layers that passed every check."""
     ordered = _ordered(layers)
     return LoadedConfig(
         config=_build(layers),
@@ -116,10 +115,13 @@ def parse_overrides(words: Iterable[str]) -> dict[str, str]:
 def fail_on_errors(faults: Iterable[Fault], label: str) -> None:
     """Raise ConfigError if there is any error; warnings alone pass."""
     errors = _sorted(fault for fault in faults if fault.severity == "error")
-    if not errors:
-        return
+    if errors:
+        raise _failure(errors, label)
+
+
+def _failure(errors: list[Fault], label: str) -> ConfigError:
     count = "one fault" if len(errors) == 1 else f"{len(errors)} faults"
-    raise ConfigError(
+    return ConfigError(
         f"{label} cannot be used: {count}",
         faults=errors,
         hint="mend it, then check with: k0rdent-azure config validate",
@@ -132,13 +134,10 @@ def _build(layers: Layers) -> Config:
         place = root
         for key in keys[:-1]:
             inner = place.setdefault(key, {})
-            assert isinstance(inner, dict)  # noqa: S101 - `Layers.put` keeps leaves and mappings apart
+            assert isinstance(inner, dict)  # noqa: S101 - `Layers.make_way` keeps leaves and mappings apart
             place = inner
         place[keys[-1]] = value.value
-    try:
-        return msgspec.convert(root, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"the configuration is incomplete: {error}") from None
+    return msgspec.convert(root, Config)
 
 
 def _worker_size(layers: Layers) -> None:

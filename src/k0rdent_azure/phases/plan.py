@@ -10,8 +10,20 @@ from k0rdent_azure.config.topology import Names, hosts
 from k0rdent_azure.state.model import PHASE_NAMES
 
 #: Cloud seconds after the deployment was accepted at which ARM is asked although hosts are still booting:
-#: most failures come early.
-ASK_ARM_AT = (120.0, 300.0)
+#: early, because most failures come early, and then not before even slow VMs should be up.
+ASK_ARM_EARLY = 120.0
+ASK_ARM_LATE = 900.0
+#: From then on, at this interval.
+ASK_ARM_EVERY = 300.0
+
+
+def asks_due(waited: float) -> int:
+    """How often ARM should have been asked when a deployment has been under way for `waited` cloud seconds."""
+    if waited < ASK_ARM_LATE:
+        return int(waited >= ASK_ARM_EARLY)
+    return 2 + int((waited - ASK_ARM_LATE) // ASK_ARM_EVERY)
+
+
 
 WHAT_PHASES_DO = {
     "preparation": "generate SSH, WireGuard and host keys, once",
@@ -109,5 +121,5 @@ def _requests(completed: frozenset[str]) -> dict[str, tuple[int, int]]:
     if "azure_setup" not in completed:
         expected["azure_setup"] = (1, 1)
     if "vm_creation" not in completed:
-        expected["vm_creation"] = (1, 1 + len(ASK_ARM_AT))
+        expected["vm_creation"] = (1, 1 + asks_due(ASK_ARM_LATE))
     return expected

@@ -16,13 +16,13 @@ from k0rdent_azure.errors import DeploymentFailedError, HostError, HostUnreachab
 from k0rdent_azure.hosts import cloud_init
 from k0rdent_azure.phases import arm
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
-from k0rdent_azure.phases.plan import ASK_ARM_AT
+from k0rdent_azure.phases.plan import asks_due
 from k0rdent_azure.state.model import PhaseName, VirtualMachine
 
 
 @dataclass
 class Watch:
-    """What is known of this wait; `asked` counts the entries of ASK_ARM_AT that are behind us."""
+    """What is known of this wait; `asked` counts the questions to ARM that are behind us (see `asks_due`)."""
 
     started: float
     already_waited: float
@@ -42,7 +42,9 @@ class VmCreation:
         deployment = resources.deployment
         assert deployment is not None, "azure_setup records the deployment"  # noqa: S101
         watch = Watch(ctx.clock.monotonic(), _waited_before(ctx))
-        watch.asked = sum(1 for moment in ASK_ARM_AT if moment < watch.already_waited)
+        # What became of a deployment that an earlier run submitted is unknown: ask with the first look.
+        submitted_now = "azure_setup" in ctx.outside.ledger.counts()
+        watch.asked = asks_due(watch.already_waited) if submitted_now else -1
         watch.succeeded = deployment.provisioning_state == "Succeeded" and all(
             vm.public_ip for vm in resources.virtual_machines.values()
         )
@@ -75,11 +77,9 @@ class VmCreation:
         if watch.succeeded:
             return False
         waited = watch.already_waited + ctx.clock.monotonic() - watch.started
-        due = sum(1 for moment in ASK_ARM_AT if moment <= waited)
-        if due > watch.asked:
-            watch.asked = due
-            return True
-        return self._is_late(ctx, watch)
+        due, asked = asks_due(waited), watch.asked
+        watch.asked = due
+        return due > asked
 
     async def _ask_arm(self, ctx: Context, watch: Watch) -> None:
         if watch.succeeded:

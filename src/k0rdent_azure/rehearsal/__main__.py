@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from k0rdent_azure.errors import K0rdentAzureError
 from k0rdent_azure.rehearsal import service
 
 
@@ -16,7 +18,10 @@ def main() -> None:
     serve.add_argument("--speed", type=float, default=60.0)
     serve.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    service.serve_detached(arguments.directory, speed=arguments.speed, seed=arguments.seed)
+    try:
+        service.serve_detached(arguments.directory, speed=arguments.speed, seed=arguments.seed)
+    except K0rdentAzureError as error:
+        sys.exit(f"{error} ({error.hint})")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from k0rdent_azure.rehearsal.call import OPERATIONS_PAGE, Answer, Call
 from k0rdent_azure.rehearsal.items import DEPLOYMENTS
 from k0rdent_azure.rehearsal.plan import Plan
 from k0rdent_azure.rehearsal.records import Deployment
-from k0rdent_azure.rehearsal.regions import REGIONS
+from k0rdent_azure.rehearsal.regions import REGIONS, region
 from k0rdent_azure.rehearsal.run import Run, check_not_active
 from k0rdent_azure.rehearsal.scope import Target
 
@@ -29,8 +29,8 @@ def put(call: Call) -> Answer:
         raise ArmError(
             409,
             "DeploymentQuotaExceeded",
-            f"Creating the deployment '{record.name}' would exceed the quota of '{QUOTA}'. The current deployment count "
-            f"is '{QUOTA}'. Please delete some deployments before creating a new one, or see "
+            f"Creating the deployment '{record.name}' would exceed the quota of '{QUOTA}'. The current deployment "
+            f"count is '{QUOTA}'. Please delete some deployments before creating a new one, or see "
             "https://aka.ms/800LimitFix for information on managing deployment limits.",
         )
     plan.commit()
@@ -94,7 +94,7 @@ def _location(call: Call) -> str | None:
                 "https://aka.ms/deploy-to-resource-group for usage details.",
             )
         return None
-    location = "".join(str(given or "").lower().split())
+    location = region(given)
     if location not in REGIONS:
         raise ArmError(
             400,

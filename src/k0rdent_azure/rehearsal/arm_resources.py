@@ -13,7 +13,7 @@ from k0rdent_azure.rehearsal.network import mapping, objects
 from k0rdent_azure.rehearsal.plan import Plan, Wanted
 from k0rdent_azure.rehearsal.providers import CHILDREN, PROVIDERS, provision
 from k0rdent_azure.rehearsal.records import Json, Power, Resource, Transition
-from k0rdent_azure.rehearsal.regions import REGIONS, SIZES, sku
+from k0rdent_azure.rehearsal.regions import REGIONS, SIZES, region, sku
 
 #: Power actions: the state on the way, the state at the end, and cloud seconds between them.
 _ACTIONS: dict[str, tuple[Power, Power, tuple[float, float]]] = {
@@ -37,7 +37,7 @@ def put(call: Call) -> Answer:
             type=_type(call),
             name=_name(call),
             group=group.name,
-            location=str(call.body.get("location", group.location if _is_child(call) else "")),
+            location=region(call.body.get("location", group.location if _is_child(call) else "")),
             body=call.body,
             present=present,
             start=call.now,
@@ -160,8 +160,8 @@ def _check_type(call: Call) -> None:
         raise ArmError(
             404,
             "InvalidResourceType",
-            f"The resource type '{call.part['type']}' could not be found in the namespace '{call.part['namespace']}' for "
-            f"api version '{call.query.get('api-version')}'.",
+            f"The resource type '{call.part['type']}' could not be found in the namespace '{call.part['namespace']}' "
+            f"for api version '{call.query.get('api-version')}'.",
         )
 
 

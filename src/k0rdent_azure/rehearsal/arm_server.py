@@ -7,6 +7,7 @@ Every ARM request is logged in the order of its answer. Tokens and discovery bel
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -71,6 +72,11 @@ class ArmServer:
         except ArmError as error:
             faults.commit()
             return Answer(error.status, {"error": error.error()})
+        except Exception:
+            # A body that this cloud did not foresee: an answer, and a line in the log, as from the real one.
+            logging.getLogger(__name__).exception("%s %s", request.method, request.path)
+            message = "The server encountered an internal error; service.log of the rehearsal cloud has it."
+            return Answer(500, {"error": {"code": "InternalServerError", "message": message}})
 
     def _dispatch(self, request: web.Request, body: Json, faults: Faults) -> Answer:
         handler, part = routes.find(request.method, request.path)

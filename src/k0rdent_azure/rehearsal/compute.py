@@ -164,8 +164,8 @@ def _check_capacity(wanted: Wanted, known: str) -> None:
             409,
             "SkuNotAvailable",
             f"The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: {known}' is "
-            f"currently not available in location '{wanted.location}'. Please try another size or deploy to a different "
-            "location or different zone. See https://aka.ms/azureskunotavailable for details.",
+            f"currently not available in location '{wanted.location}'. Please try another size or deploy to a "
+            "different location or different zone. See https://aka.ms/azureskunotavailable for details.",
             target=wanted.id,
         )
     if wanted.plan.faults.quota() is not None:

@@ -7,7 +7,7 @@ import msgspec
 from k0rdent_azure.rehearsal.arm_errors import ArmError, group_being_deleted
 from k0rdent_azure.rehearsal.plan import Plan
 from k0rdent_azure.rehearsal.records import Group, Json
-from k0rdent_azure.rehearsal.regions import REGIONS
+from k0rdent_azure.rehearsal.regions import REGIONS, region
 from k0rdent_azure.rehearsal.world import World
 
 #: Cloud seconds.
@@ -20,7 +20,7 @@ def plan_group(plan: Plan, group_id: str, name: str, body: Json, start: float) -
 
     Raises ArmError: ResourceGroupBeingDeleted, InvalidResourceGroupLocation, LocationRequired.
     """
-    location = "".join(str(body.get("location", "")).lower().split())
+    location = region(body.get("location"))
     if location not in REGIONS:
         raise ArmError(
             400,

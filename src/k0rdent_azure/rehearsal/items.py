@@ -53,7 +53,7 @@ def expand(document: Json, target: Target, resolver: Resolver) -> list[Item]:
         item
         for symbol, raw in named
         for item in _expand_one(
-            template.require_mapping(raw, "a resource of the template"), target, resolver, symbol
+            template.require_mapping(raw, "a resource of the template"), target, resolver, symbol=symbol
         )
     ]
     _check_unique(items)
@@ -61,21 +61,21 @@ def expand(document: Json, target: Target, resolver: Resolver) -> list[Item]:
 
 
 def _expand_one(
-    raw: Json, target: Target, resolver: Resolver, symbol: str = "", parent: Item | None = None
+    raw: Json, target: Target, resolver: Resolver, *, symbol: str = "", parent: Item | None = None
 ) -> Iterator[Item]:
     outer = parent.loops if parent else []
     for turn in template.turns(raw["copy"], resolver(outer)) if "copy" in raw else [None]:
         loops = [*outer, turn] if turn else list(outer)
-        item = _item(raw, loops, target, resolver, symbol, parent)
+        item = _item(raw, loops, target, resolver, symbol=symbol, parent=parent)
         yield item
         for child in _sequence(raw.get("resources", [])):
             yield from _expand_one(
-                template.require_mapping(child, "a child resource"), target, resolver, "", item
+                template.require_mapping(child, "a child resource"), target, resolver, parent=item
             )
 
 
 def _item(
-    raw: Json, loops: list[Copy], target: Target, resolver: Resolver, symbol: str, parent: Item | None
+    raw: Json, loops: list[Copy], target: Target, resolver: Resolver, *, symbol: str, parent: Item | None
 ) -> Item:
     for key in ("type", "name", "apiVersion"):
         if key not in raw:

@@ -23,7 +23,7 @@ from k0rdent_azure.rehearsal.k0sctl_apply import Operation
 from k0rdent_azure.rehearsal.k0sctl_config import ClusterConfig, read
 
 STAND_IN = "this is a rehearsal stand-in for k0sctl, for simulated hosts only"
-VERSION = "v0.32.2-rehearsal"
+VERSION = "v0.32.2 (rehearsal stand-in)"
 
 
 def write(stream: TextIO, text: str, *, level: str = "info") -> None:

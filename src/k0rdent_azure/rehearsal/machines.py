@@ -160,15 +160,19 @@ def _rules(nic: Resource, configuration: Json, find: Find) -> list[Json]:
     vnet = find(subnet_id.rpartition("/subnets/")[0])
     if vnet is not None:
         subnets = _mapping(vnet.body, "properties").get("subnets")
-        for subnet in subnets if isinstance(subnets, list) else ():
-            if str(subnet.get("id", "")).lower() == subnet_id.lower():
-                groups.append(_id(_mapping(subnet, "properties").get("networkSecurityGroup")))
+        groups.extend(
+            _id(_mapping(subnet, "properties").get("networkSecurityGroup"))
+            for subnet in (subnets if isinstance(subnets, list) else ())
+            if str(subnet.get("id", "")).lower() == subnet_id.lower()
+        )
     found: list[Json] = []
     for group in groups:
         security_group = find(group)
         rules = _mapping(security_group.body, "properties").get("securityRules") if security_group else None
-        for rule in rules if isinstance(rules, list) else ():
-            found.append({"name": rule.get("name"), "group": group.lower(), **_mapping(rule, "properties")})
+        found.extend(
+            {"name": rule.get("name"), "group": group.lower(), **_mapping(rule, "properties")}
+            for rule in (rules if isinstance(rules, list) else ())
+        )
     return found
 
 

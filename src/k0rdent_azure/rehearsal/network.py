@@ -64,7 +64,7 @@ def security_group(wanted: Wanted, body: Json) -> dict[str, str]:
             )
         seen[place] = rule.get("name")
         _identify(rule, wanted.id, "securityRules", "Microsoft.Network/networkSecurityGroups/securityRules")
-    properties["defaultSecurityRules"] = [_default_rule(wanted.id, *each) for each in _DEFAULT_RULES]
+    properties["defaultSecurityRules"] = [_default_rule(wanted.id, each) for each in _DEFAULT_RULES]
     properties["resourceGuid"] = guid(wanted)
     return {}
 
@@ -251,9 +251,8 @@ def _check_address_is_unattached(wanted: Wanted, reference: object) -> None:
         )
 
 
-def _default_rule(
-    group_id: str, name: str, priority: int, direction: str, access: str, source: str, destination: str
-) -> Json:
+def _default_rule(group_id: str, rule: tuple[str, int, str, str, str, str]) -> Json:
+    name, priority, direction, access, source, destination = rule
     return {
         "name": name,
         "id": f"{group_id}/defaultSecurityRules/{name}",

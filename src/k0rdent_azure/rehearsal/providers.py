@@ -20,6 +20,14 @@ from k0rdent_azure.rehearsal.regions import REGIONS
 
 
 @dataclass(frozen=True, slots=True)
+class Shaped:
+    """A completed body, and what ARM keeps to itself."""
+
+    body: Json
+    hidden: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One type: its spelling, cloud seconds for a creation, a change and a deletion, and its shape."""
 
@@ -64,11 +72,11 @@ def provision(wanted: Wanted) -> tuple[Resource, float]:
     body = copy.deepcopy({key: value for key, value in wanted.body.items() if key in _KEPT})
     body["location"] = wanted.location
     body.setdefault("properties", {})
-    hidden = provider.shape(wanted, body)
+    shaped = Shaped(body, provider.shape(wanted, body))
     if present is None:
-        resource = _new(wanted, provider, body, hidden, start)
+        resource = _new(wanted, provider, shaped, start)
     else:
-        resource = _changed(wanted, provider, present, body, hidden, start)
+        resource = _changed(wanted, provider, shaped, present, start)
     wanted.plan.put(resource)
     network.attach(wanted.plan, resource)
     compute.attach(wanted.plan, resource, start)
@@ -104,7 +112,7 @@ def _provider(wanted: Wanted) -> Provider:
     return provider
 
 
-def _new(wanted: Wanted, provider: Provider, body: Json, hidden: dict[str, str], start: float) -> Resource:
+def _new(wanted: Wanted, provider: Provider, shaped: Shaped, start: float) -> Resource:
     attempt = wanted.plan.world.earlier_creations(wanted.id)
     duration = wanted.plan.draw(*provider.creation, "create", wanted.name, attempt)
     resource = Resource(
@@ -113,8 +121,8 @@ def _new(wanted: Wanted, provider: Provider, body: Json, hidden: dict[str, str],
         name=wanted.name,
         group=wanted.group,
         location=wanted.location,
-        body=body,
-        hidden=hidden,
+        body=shaped.body,
+        hidden=shaped.hidden,
         uid=compute.unique_id(wanted),
         created_at=start,
         ready_at=start + duration,
@@ -123,17 +131,15 @@ def _new(wanted: Wanted, provider: Provider, body: Json, hidden: dict[str, str],
     return resource
 
 
-def _changed(
-    wanted: Wanted, provider: Provider, present: Resource, body: Json, hidden: dict[str, str], start: float
-) -> Resource:
+def _changed(wanted: Wanted, provider: Provider, shaped: Shaped, present: Resource, start: float) -> Resource:
     """A PUT on what exists: nothing happens where it says the same, and a Failed resource is tried again."""
-    kept = {**present.hidden, **hidden}
-    if present.failure is None and body == present.body:
+    kept = {**present.hidden, **shaped.hidden}
+    if present.failure is None and shaped.body == present.body:
         return msgspec.structs.replace(present, hidden=kept)
     duration = wanted.plan.draw(*provider.change, "change", wanted.name)
     resource = msgspec.structs.replace(
         present,
-        body=body,
+        body=shaped.body,
         hidden=kept,
         revision=present.revision + 1,
         ready_at=start + duration,

@@ -80,6 +80,11 @@ SIZES: dict[str, tuple[str, int, float, str, str]] = {
 _BY_LOWER_CASE = {name.lower(): name for name in SIZES}
 
 
+def region(name: object) -> str:
+    """A region's own spelling of what someone wrote: `Southeast Asia` is `southeastasia`."""
+    return "".join(str(name or "").lower().split())
+
+
 def size(name: str) -> str | None:
     """The size's own spelling, or None where there is none of that name."""
     return _BY_LOWER_CASE.get(name.lower())

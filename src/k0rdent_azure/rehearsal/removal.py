@@ -70,8 +70,7 @@ _IN_USE = {
     NIC: (
         400,
         "NicInUse",
-        "Network Interface {own} is used by existing resource {user}. In order to delete the network interface, it must "
-        "be dissociated from the resource. To learn more, see aka.ms/deletenic.",
+        "Network Interface {own} is used by existing resource {user}. It must be dissociated from it first.",
     ),
     "Microsoft.Network/publicIPAddresses": (
         400,
@@ -86,8 +85,7 @@ _IN_USE = {
     "Microsoft.Network/virtualNetworks": (
         400,
         "InUseSubnetCannotBeDeleted",
-        "Subnet of {own} is in use by {user} and cannot be deleted. In order to delete the subnet, delete all the "
-        "resources within the subnet.",
+        "Subnet of {own} is in use by {user} and cannot be deleted.",
     ),
     "Microsoft.Compute/disks": (
         409,

@@ -19,6 +19,7 @@ from k0rdent_azure.rehearsal.items import DEPLOYMENTS, GROUPS, Item
 from k0rdent_azure.rehearsal.plan import Plan, Wanted
 from k0rdent_azure.rehearsal.providers import provision
 from k0rdent_azure.rehearsal.records import Deployment, Json, Operation
+from k0rdent_azure.rehearsal.regions import region
 from k0rdent_azure.rehearsal.scope import Scope, Target
 from k0rdent_azure.rehearsal.template import Copy
 
@@ -69,6 +70,7 @@ class Run:
         failed = [each for each in self._operations if each.error is not None]
         ended = max([each.ended_at for each in self._operations], default=self._start)
         ended += self._plan.draw(*STEP, "outputs", self._name)
+        outputs, error = ({}, _failure(self.id, failed)) if failed else self._evaluate_outputs()
         record = Deployment(
             id=self.id,
             scope=self._target.scope,
@@ -80,9 +82,9 @@ class Run:
             ended_at=ended,
             location=self._location,
             parameters=self._scope.bound.visible,
-            outputs={} if failed else self._outputs(),
+            outputs=outputs,
             tags=self._tags,
-            error=_failure(self.id, failed) if failed else None,
+            error=error,
             operations=self._operations,
             output_resources=self._resources,
             providers=_providers(self._items),
@@ -135,7 +137,7 @@ class Run:
             type=item.type,
             name=item.name,
             group=group.name,
-            location=str(body.get("location", "")),
+            location=region(body.get("location")),
             body=body,
             present=self._plan.resource(item.id),
             start=max(item.ends),
@@ -214,6 +216,20 @@ class Run:
         kept = {key: value for key, value in item.raw.items() if key not in _NOT_IN_BODY}
         body = template.evaluate_copies(kept, item.loops, lambda loops: self._resolver(item, loops))
         return template.require_mapping(body, f"the resource '{item.name}'")
+
+    def _evaluate_outputs(self) -> tuple[Json, Json | None]:
+        """The outputs, or the error of a deployment that made everything and cannot say what."""
+        try:
+            return self._outputs(), None
+        except ArmError as error:
+            if error.code == "InvalidTemplate":
+                raise
+            return {}, {
+                "code": "DeploymentOutputEvaluationFailed",
+                "message": f"Unable to evaluate template outputs: '{error.message}'.",
+                "target": self.id,
+                "details": [error.error()],
+            }
 
     def _outputs(self) -> Json:
         """The outputs as a GET shows them: secure ones have a type and no value."""

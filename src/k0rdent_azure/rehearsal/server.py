@@ -59,9 +59,13 @@ async def serve(
         found = describe(world, address, ssh)
         endpoint.write(directory, found)
         ready(found)
-        while not ended.is_set() and directory.exists() and time.monotonic() - server.last_request < IDLE:
+        while not ended.is_set() and _is_wanted(directory, server):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK)
+
+
+def _is_wanted(directory: Path, server: ArmServer) -> bool:
+    return directory.exists() and time.monotonic() - server.last_request < IDLE
 
 
 @contextlib.asynccontextmanager

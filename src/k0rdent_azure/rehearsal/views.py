@@ -31,7 +31,7 @@ def resource(world: World, record: Resource, *, instance_view: bool = False) -> 
         if instance_view:
             properties["instanceView"] = vm_instance_view(world, record)
     if record.type.endswith("/virtualNetworks"):
-        _fill_subnets(world, record, properties)
+        _fill_subnets(world, properties)
     shown = {key: value for key, value in record.body.items() if key != "properties"}
     return {
         "id": record.id,
@@ -188,7 +188,7 @@ def duration(seconds: float) -> str:
     return f"PT{f'{hours}H' if hours else ''}{f'{minutes}M' if minutes else ''}{rest:.2f}S"
 
 
-def _fill_subnets(world: World, network: Resource, properties: Json) -> None:
+def _fill_subnets(world: World, properties: Json) -> None:
     """A subnet shows the IP configurations that are in it."""
     for subnet in objects(properties, "subnets"):
         own = mapping(subnet, "properties")

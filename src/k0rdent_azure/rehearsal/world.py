@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.rehearsal import machines
 from k0rdent_azure.rehearsal.clock import Anchor, CloudClock
 from k0rdent_azure.rehearsal.machines import Machine
@@ -25,7 +26,6 @@ from k0rdent_azure.rehearsal.records import Creation, Deployment, Group, Resourc
 __all__ = ["Machine", "SshEndpoint", "World"]
 
 VM_TYPE = "Microsoft.Compute/virtualMachines"
-#: Finished deployments that a scope keeps (ARM's own limit is 800).
 FILE = "world.json"
 
 
@@ -69,7 +69,7 @@ class World:
         self.directory = directory
         self._path = directory / FILE
         if self._path.exists():
-            self._contents = msgspec.json.decode(self._path.read_bytes(), type=Contents)
+            self._contents = _read(self._path)
         else:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             clock = CloudClock.started(speed or 1.0, real=real)
@@ -248,6 +248,16 @@ class World:
 
     def _note_creation(self, resource_id: str, uid: str, moment: float) -> None:
         self._contents.creations.append(Creation(id=resource_id, uid=uid, moment=moment))
+
+
+def _read(path: Path) -> Contents:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Contents)
+    except msgspec.DecodeError as error:
+        raise PrerequisiteError(
+            f"the rehearsal cloud in {path} cannot be read: {error}",
+            hint="forget it with: k0rdent-azure rehearse reset",
+        ) from error
 
 
 def _new_contents(seed: int, anchors: list[Anchor]) -> Contents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.report.model import HolderRow, Next, RunRow
@@ -52,8 +53,8 @@ def _holder_row(holder: Holder, now: datetime) -> HolderRow:
     )
 
 
-def next_step(state: State, run: RunRow, program: str = PROGRAM) -> Next:
-    """What to type. `program` is how this workspace's commands begin (`k0rdent-azure -C DIR`)."""
+def next_step(state: State, run: RunRow, program: str = PROGRAM, directory: Path = Path()) -> Next:
+    """What to type. `program` begins this workspace's commands (`k0rdent-azure -C DIR`), `directory` its paths."""
     status, phase = state.metadata.deployment_status, state.metadata.deployment_phase
     if run.live:
         who = run.holder.command if run.holder else "a run"
@@ -65,7 +66,7 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM) -> Next:
     if status == "destroyed":
         return Next(command=f"{program} deploy", reason="nothing is left of this deployment; start a new one")
     if status == "completed":
-        return Next(command=None, reason=_use(state))
+        return Next(command=None, reason=_use(state, directory))
     if status == "pending":
         return Next(command=f"{program} deploy", reason="the state is prepared and no phase has begun")
     reasons = {
@@ -76,11 +77,11 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM) -> Next:
     return Next(command=f"{program} resume", reason=reasons[status])
 
 
-def _use(state: State) -> str:
+def _use(state: State, directory: Path) -> str:
     """What a finished deployment is good for."""
     if state.k0s_cluster is None:
         return "nothing to do: the deployment is complete"
-    kubeconfig = state.k0s_cluster.kubeconfig_file
+    kubeconfig = directory / state.k0s_cluster.kubeconfig_file
     return f"nothing to do; use it: kubectl --kubeconfig {kubeconfig} get management kcm"
 
 

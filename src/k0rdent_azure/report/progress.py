@@ -94,7 +94,8 @@ class Progress:
         from k0rdent_azure.report.picture import WIDTH, svg
 
         screen = render(self._frame, width=WIDTH, height=None, at=time.monotonic())
-        return svg(screen, title="k0rdent-azure deploy")
+        run = self._frame.state.metadata.run if self._frame.state else None
+        return svg(screen, title=f"k0rdent-azure {clean(run.command) if run else 'deploy'}")
 
     def _start(self) -> None:
         if self._live is not None or self._finished:

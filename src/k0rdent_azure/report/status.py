@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.report.model import ConfigRow, StatusReport, VmRow
@@ -36,12 +37,14 @@ def summary(
     live_holder: Holder | None,
     config_changed: Sequence[str] = (),
     program: str = PROGRAM,
+    directory: Path = Path(),
     events: int = NEWEST_EVENTS,
 ) -> StatusReport:
     """Everything that `status` shows, in the shape that `status --json` prints (`report.model`).
 
     `now` is aware UTC; `live_holder` is who holds the run lock (None: nobody runs); `config_changed` names the
-    settings in the config file that differ from the snapshot; `program` begins the next command.
+    settings in the config file that differ from the snapshot; `program` begins the next command, and
+    `directory` the paths in it, where the workspace is not the current one.
     """
     rows, machines = phase_rows(state), vms(state, now)
     run = run_row(state, now, live_holder)
@@ -67,7 +70,7 @@ def summary(
         failure=failure(state, now),
         config=ConfigRow(file=state.metadata.config_file, changed=list(config_changed)),
         events=[event_row(event, now) for event in state.events[-events:]] if events > 0 else [],
-        next=next_step(state, run, program),
+        next=next_step(state, run, program, directory),
         facts={},
     )
     report.facts = _facts(report, now)

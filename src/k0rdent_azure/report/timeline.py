@@ -63,7 +63,7 @@ def plain_line(event: Event, *, date: bool = False) -> str:
     stamp = moment if date else moment.rpartition(" ")[2]
     resource = clean(event.resource or "")
     said = ": ".join(part for part in (resource, event_text(event)) if part)
-    return f"{stamp}  {clean(event.phase):<15}  {clean(event.action):<20}  {said}".rstrip()
+    return f"{stamp}  {clean(event.phase):<15}  {clean(event.action):<23}  {said}".rstrip()
 
 
 def table(events: Iterable[Event], *, width: int, ascii_only: bool = False) -> RenderableType:

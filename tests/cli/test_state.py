@@ -1,0 +1,123 @@
+"""`state check` and `state get` through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from k0rdent_azure.cli.main import main
+from k0rdent_azure.state.codec import dump
+from tests.report.states import EXAMPLE, complete, key
+
+PEER = "wireguard.peers.k0s-worker-1"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deployment-state.yaml").write_bytes(dump(complete()))
+    return tmp_path
+
+
+def get(folder: Path, *words: str) -> int:
+    return main(["-C", str(folder), "state", "get", *words])
+
+
+def test_check_valid(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-C", str(folder), "state", "check"]) == 0
+    captured = capsys.readouterr()
+    assert "is valid" in captured.out
+    assert captured.err == ""
+
+
+def test_check_prints_doubts_and_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-C", str(tmp_path), "state", "check", str(EXAMPLE)]) == 0
+    captured = capsys.readouterr()
+    assert "warnings)" in captured.out
+    assert "warning: " in captured.err
+    assert main(["-C", str(tmp_path), "state", "check", "--json", str(EXAMPLE)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["valid"] is True
+    assert result["warnings"] == len(result["faults"]) > 0
+
+
+def test_check_lists_every_fault_with_its_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "deployment-state.yaml"
+    data = complete()
+    data["metadata"]["deployment_status"] = "great"
+    data["azure_resources"]["virtual_machines"]["k0s-worker-2"]["vm_size"] = 7
+    path.write_bytes(dump(data))
+    line = next(i for i, text in enumerate(path.read_text().splitlines(), 1) if "deployment_status" in text)
+    assert main(["-C", str(folder), "state", "check"]) == 4
+    err = capsys.readouterr().err
+    assert f"{path}:{line}: metadata.deployment_status" in err
+    assert "azure_resources.virtual_machines.k0s-worker-2.vm_size" in err
+    assert main(["-C", str(folder), "state", "check", "--json"]) == 4
+    result = json.loads(capsys.readouterr().out)
+    assert (result["valid"], result["errors"]) == (False, 2)
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "- 1", "metadata: {}", "a: !!python/object:os.system x"])
+def test_check_of_what_is_no_state(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    assert main(["-C", str(tmp_path), "state", "check", str(path)]) == 4
+    assert str(path) in capsys.readouterr().err
+
+
+def test_check_names_a_good_backup(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "deployment-state.yaml"
+    path.with_name(path.name + ".backup").write_bytes(path.read_bytes())
+    path.write_text("broken")
+    assert main(["-C", str(folder), "state", "check"]) == 4
+    assert f"{path}.backup is valid" in capsys.readouterr().err
+
+
+def test_check_without_a_file(tmp_path: Path) -> None:
+    assert main(["-C", str(tmp_path), "state", "check"]) == 4
+    assert main(["-C", str(tmp_path), "state", "check", str(tmp_path)]) == 4
+
+
+def test_get_scalars_one_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = ("metadata.deployment_phase", "metadata.serial", "wireguard.laptop_config.setup_complete")
+    assert get(folder, *paths, "events.0.action") == 0
+    assert capsys.readouterr().out.splitlines() == ["complete", "73", "true", "config_validated"]
+
+
+def test_get_a_mapping_as_yaml_or_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert get(folder, "api_calls") == 0
+    assert yaml.safe_load(capsys.readouterr().out) == complete()["api_calls"]
+    assert get(folder, "api_calls", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == complete()["api_calls"]
+    assert get(folder, "api_calls.total", "metadata.serial", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"api_calls.total": 4, "metadata.serial": 73}
+
+
+@pytest.mark.parametrize("words", [("wireguard",), ("azure_resources",), ("wireguard", "--json")])
+def test_secrets_stay_hidden_in_what_holds_them(
+    folder: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert get(folder, *words) == 0
+    out = capsys.readouterr().out
+    assert "--reveal" in out
+    assert "HOST-SECRET" not in out
+    assert key("k0s-worker-1 secret") not in out
+
+
+def test_a_secret_is_printed_only_when_revealed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert get(folder, f"{PEER}.private_key") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "--reveal" in captured.err
+    assert get(folder, f"{PEER}.private_key", "--reveal") == 0
+    assert capsys.readouterr().out.strip() == key("k0s-worker-1 secret")
+    assert get(folder, f"{PEER}.public_key") == 0
+
+
+def test_get_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert get(folder, "metadata.serail") == 4
+    assert "serial" in capsys.readouterr().err
+    assert get(folder, "metadata.serial", "nothing.at.all") == 4
+    assert capsys.readouterr().out == "", "either everything or nothing"
