@@ -15,6 +15,10 @@ from typing import Protocol
 class Clock(Protocol):
     """What every waiting part of the product is given."""
 
+    @property
+    def speed(self) -> float:
+        """Cloud seconds per real second."""
+
     def now(self) -> datetime:
         """The true time, UTC, aware."""
 
@@ -34,22 +38,26 @@ class SystemClock:
     def __init__(self, speed: float = 1.0) -> None:
         if not speed > 0:
             raise ValueError(f"speed must be positive, not {speed}")
-        self.speed = speed
+        self._speed = speed
+
+    @property
+    def speed(self) -> float:
+        return self._speed
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic() * self.speed
+        return time.monotonic() * self._speed
 
     def age(self, moment: datetime) -> float:
-        return max(0.0, (self.now() - moment).total_seconds() * self.speed)
+        return max(0.0, (self.now() - moment).total_seconds() * self._speed)
 
     async def sleep(self, seconds: float) -> None:
         # Imported here: `status` needs a clock, but no event loop.
         import asyncio
 
-        await asyncio.sleep(seconds / self.speed)
+        await asyncio.sleep(seconds / self._speed)
 
 
 def timestamp(moment: datetime) -> str:

@@ -42,6 +42,10 @@ class FakeClock:
     def __init__(self) -> None:
         self.slept: list[float] = []
 
+    @property
+    def speed(self) -> float:
+        return 1.0
+
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC)
 

@@ -32,7 +32,6 @@ def deployed(workspace: Path) -> Path:
         loaded.config,
         Names("k0rdent-abc12345"),
         clock=clock,
-        clock_speed=None,
         config_file="k0rdent.yaml",
         config_digest=loaded.digest,
     )

@@ -160,7 +160,7 @@ async def test_a_changed_host_key_is_refused(bench: Bench, tool: tuple[str, ...]
 async def test_the_stand_in_says_that_it_is_one(bench: Bench) -> None:
     process = await asyncio.create_subprocess_exec(*STAND_IN, "version", stdout=asyncio.subprocess.PIPE)
     version = (await process.communicate())[0].decode()
-    assert version.startswith("version: v0.32.2-rehearsal\n")
+    assert version.startswith("version: v0.32.2 (rehearsal stand-in)\n")
     assert "stand-in" in version
     _, log, _ = await bench.run(STAND_IN, "apply")
     assert "stand-in" in log.splitlines()[0]

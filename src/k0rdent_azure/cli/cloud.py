@@ -18,7 +18,7 @@ from k0rdent_azure.errors import UsageError
 
 if TYPE_CHECKING:
     from k0rdent_azure.cluster.apply import K0sctl
-    from k0rdent_azure.config.model import CloudName, Config
+    from k0rdent_azure.config.model import Config
     from k0rdent_azure.phases.context import Outside
 
 #: A VM takes 3 to 8 minutes; at this factor a whole rehearsal takes well under a minute.
@@ -50,11 +50,6 @@ def rehearsal_seed() -> int:
         raise UsageError(
             f"K0RDENT_AZURE_REHEARSAL_SEED={text!r} is not a seed", hint="use a whole number"
         ) from None
-
-
-def clock_for(cloud: CloudName) -> SystemClock:
-    """Real time, or the rehearsal's faster one."""
-    return SystemClock(rehearsal_speed() if cloud == "rehearsal" else 1.0)
 
 
 def outside(config: Config, workspace: Workspace) -> Outside:

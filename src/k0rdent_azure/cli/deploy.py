@@ -6,7 +6,6 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from k0rdent_azure.cli.cloud import clock_for, rehearsal_speed
 from k0rdent_azure.cli.running import (
     add_run_arguments,
     confirm,
@@ -15,6 +14,7 @@ from k0rdent_azure.cli.running import (
     supervise,
 )
 from k0rdent_azure.cli.workspace import Workspace, new_deployment_id
+from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.errors import K0rdentAzureError, StateError
 
 if TYPE_CHECKING:
@@ -151,16 +151,14 @@ def _create_state(workspace: Workspace, loaded: LoadedConfig) -> Names:
 
     config = loaded.config
     names = Names(new_deployment_id(), config.azure.resource_group)
-    clock = clock_for(config.azure.cloud)
     document = initial_document(
         config,
         names,
-        clock=clock,
-        clock_speed=rehearsal_speed() if config.azure.cloud == "rehearsal" else None,
+        clock=SystemClock(),
         config_file=loaded.path.name if loaded.path else None,
         config_digest=loaded.digest,
     )
-    workspace.store(clock).create(document)
+    workspace.store().create(document)
     return names
 
 

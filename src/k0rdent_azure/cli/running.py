@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from k0rdent_azure.cli.cloud import clock_for, outside
+from k0rdent_azure.cli.cloud import outside
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import DeclinedError, InterruptedRunError, K0rdentAzureError, TerminatedRunError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Real seconds between SIGTERM and giving up waiting; CI systems kill after ten.
 TERM_GRACE = 6.0
 #: Real seconds that closing connections may take once the user said "now".
-FORCED_EXIT = 1.5
+FORCED_EXIT = 1.0
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def supervise(
         interrupt = Interrupt()
         ctx = Context(
             workspace=workspace.directory,
-            store=workspace.store(clock_for(config.azure.cloud)),
+            store=workspace.store(),
             config=config,
             names=names,
             outside=outside(config, workspace),
@@ -130,14 +130,14 @@ def _handle_signals(task: asyncio.Future[None], interrupt: Interrupt, progress: 
             force(interrupt.error().exit_code)
             return
         interrupt.request(signal.SIGINT)
-        progress.notice("interrupted: finishing what is under way (Ctrl-C again to stop now)")
+        progress.stopping("interrupted: finishing what is under way (Ctrl-C again to stop now)")
 
     def on_terminate() -> None:
         if interrupt.requested:
             force(interrupt.error().exit_code)
             return
         interrupt.request(signal.SIGTERM)
-        progress.notice(f"terminated: finishing what is under way, {TERM_GRACE:.0f} s at most")
+        progress.stopping(f"terminated: finishing what is under way, {TERM_GRACE:.0f} s at most")
         loop.call_later(TERM_GRACE, force, 143)
 
     loop.add_signal_handler(signal.SIGINT, on_interrupt)

@@ -20,7 +20,7 @@ MAX_HANDSHAKES = 8
 #: Real seconds between keepalives; three unanswered ones end a connection.
 KEEPALIVE = 15
 #: Real seconds that closing may take.
-CLOSE_LIMIT = 1.0
+CLOSE_LIMIT = 0.3
 #: What a failed command shows of its error output.
 STDERR_SHOWN = 400
 

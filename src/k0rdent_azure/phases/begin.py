@@ -20,7 +20,6 @@ def initial_document(
     names: Names,
     *,
     clock: Clock,
-    clock_speed: float | None,
     config_file: str | None,
     config_digest: str | None,
 ) -> dict[str, object]:
@@ -34,7 +33,7 @@ def initial_document(
         "deployment_phase": "preparation",
         "deployment_status": "pending",
     }
-    optional = {"clock_speed": clock_speed, "config_file": config_file, "config_digest": config_digest}
+    optional = {"config_file": config_file, "config_digest": config_digest}
     metadata |= {key: value for key, value in optional.items() if value is not None}
     return {
         "metadata": metadata,
@@ -119,6 +118,8 @@ def begin_run(ctx: Context, *, status: str, action: str, message: str) -> None:
         tx.set("metadata.run", {})
         tx.merge("metadata.run", run)
         tx.delete("metadata.failure")
+        if ctx.clock.speed != 1.0:
+            tx.set("metadata.clock_speed", ctx.clock.speed)
         if tx.state.metadata.deployment_status != "completed":
             tx.set("metadata.deployment_status", status)
         tx.event(tx.state.metadata.deployment_phase, action, message)

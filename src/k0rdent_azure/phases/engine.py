@@ -89,9 +89,9 @@ async def _run_phase(ctx: Context, phase: Phase) -> None:
                 tx.set(f"phases.{phase.name}.seconds", round(spent + ctx.clock.monotonic() - started, 1))
     with ctx.commit() as tx:
         tx.set(f"phases.{phase.name}.status", "completed")
+        tx.delete(f"phases.{phase.name}.step")
         if not was_done:
             tx.set(f"phases.{phase.name}.ended_at", ctx.now)
-            tx.delete(f"phases.{phase.name}.step")
             ctx.event(tx, "phase_completed", f"{phase.name} completed")
 
 

@@ -24,7 +24,6 @@ def asks_due(waited: float) -> int:
     return 2 + int((waited - ASK_ARM_LATE) // ASK_ARM_EVERY)
 
 
-
 WHAT_PHASES_DO = {
     "preparation": "generate SSH, WireGuard and host keys, once",
     "azure_setup": "send one template deployment with everything to ARM",

@@ -42,15 +42,20 @@ class VmCreation:
         deployment = resources.deployment
         assert deployment is not None, "azure_setup records the deployment"  # noqa: S101
         watch = Watch(ctx.clock.monotonic(), _waited_before(ctx))
-        # What became of a deployment that an earlier run submitted is unknown: ask with the first look.
+        # What became of a deployment that an earlier run submitted is unknown: ask at once.
         submitted_now = "azure_setup" in ctx.outside.ledger.counts()
         watch.asked = asks_due(watch.already_waited) if submitted_now else -1
         watch.succeeded = deployment.provisioning_state == "Succeeded" and all(
             vm.public_ip for vm in resources.virtual_machines.values()
         )
-        while not (len(watch.ready) == len(ctx.hosts) and watch.succeeded):
+        if not watch.succeeded:
+            ctx.step(f"waiting for {len(ctx.hosts)} VMs to answer over SSH")
+        while True:
+            # Asked before the look too: how long a look takes must not decide whether ARM is asked.
+            if self._is_time_to_ask(ctx, watch):
+                await self._ask_arm(ctx, watch)
             await self._look(ctx, watch)
-            if len(watch.ready) == len(ctx.hosts) or self._is_time_to_ask(ctx, watch):
+            if len(watch.ready) == len(ctx.hosts):
                 await self._ask_arm(ctx, watch)
             if len(watch.ready) == len(ctx.hosts) and watch.succeeded:
                 break

@@ -79,6 +79,7 @@ class VpnSetup:
         """ "cloud-init finished" does not mean that WireGuard is up: each peer's handshake is what counts."""
         keys = {wireguard.peers[host.name].public_key: host.name for host in ctx.hosts}
         recorded: set[str] = set()
+        ctx.step(f"waiting for WireGuard handshakes with {len(keys)} hosts")
         started, looks = ctx.clock.monotonic(), 0
         while True:
             peers = await ctx.workstation.peers(interface) or {}

@@ -76,7 +76,7 @@ class Metadata(msgspec.Struct, kw_only=True):
     lineage: str | None = None
     run: Run | None = None
     failure: Failure | None = None
-    #: Cloud seconds per real second at creation; only a rehearsal has one.
+    #: Cloud seconds per real second in the newest run; only a rehearsal has one.
     clock_speed: float | None = None
     #: Where the configuration came from, to tell when that file was changed since.
     config_file: str | None = None

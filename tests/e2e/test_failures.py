@@ -1,0 +1,180 @@
+"""What fails says why, in words and with ARM's code, and `resume` goes on from there; `destroy` always ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.cli.cloud import outside
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.config.load import load
+from k0rdent_azure.rehearsal import faults
+from tests.e2e.conftest import Product
+from tests.e2e.test_deployment import load as load_state
+from tests.e2e.test_interruption import creations
+
+pytestmark = pytest.mark.e2e
+T = TypeVar("T")
+
+
+def arm(product: Product, ask: Callable[[ArmClient, str], Awaitable[T]]) -> T:
+    """Ask the rehearsal cloud something beside the product, as a colleague at the portal would."""
+
+    async def run() -> T:
+        workspace = Workspace(product.workspace)
+        beyond = outside(load(workspace.config_path, environ={}).config, workspace)
+        try:
+            return await ask(beyond.arm, beyond.subscription_id or "")
+        finally:
+            await beyond.arm.close()
+
+    return asyncio.run(run())
+
+
+def arm_fault(product: Product, fault: faults.Fault) -> None:
+    directory = product.workspace / ".rehearsal"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    faults.add(directory, fault)
+
+
+def test_a_vm_that_cannot_be_allocated(product: Product) -> None:
+    product.init("minimal")
+    arm_fault(product, faults.Fault(kind="AllocationFailed", vm="k0s-worker-1"))
+    failed = product.run("deploy", "--yes", expect=6)
+    assert "k0s-worker-1" in failed.err
+    assert f"k0rdent-azure -C {product.workspace} resume" in failed.err
+
+    status = product.status()
+    assert status["status"] == "failed"
+    assert status["failure"]["code"] == "AllocationFailed"
+    assert status["failure"]["resource"].endswith("/virtualMachines/k0s-worker-1")
+    assert product.state("azure_resources.virtual_machines.k0s-worker-1.status") == "failed"
+    assert "AllocationFailed" in product.run("status").out
+
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+    assert product.status()["failure"] is None
+
+
+def test_a_size_that_the_region_does_not_have_is_refused_before_anything_starts(product: Product) -> None:
+    product.init("minimal")
+    arm_fault(product, faults.Fault(kind="SkuNotAvailable"))
+    product.run("deploy", "--yes", expect=6)
+    assert product.status()["failure"]["code"] == "SkuNotAvailable"
+    assert creations(product) == []
+    assert product.run("state", "get", "pending_operations", "--json").json == {}
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Fault(kind="http", status=429, retry_after=20, method="PUT", times=2),
+        faults.Fault(kind="http", status=503, times=3),
+        faults.Fault(kind="disconnect", when="after", method="PUT"),
+        faults.Fault(kind="disconnect", when="before"),
+    ],
+    ids=["429", "503", "cut after the PUT took effect", "cut before"],
+)
+def test_a_passing_fault_is_overcome(product: Product, fault: faults.Fault) -> None:
+    product.init("single-node")
+    arm_fault(product, fault)
+    product.run("deploy", "--yes")
+    made = creations(product)
+    assert len(made) == len(set(made))
+    # Every attempt is counted, on both sides.
+    assert product.run("state", "get", "api_calls.total").out.strip() == str(len(product.requests()))
+
+
+def test_an_existing_group_keeps_what_is_not_ours(product: Product) -> None:
+    product.init("single-node")
+    path = product.workspace / "k0rdent.yaml"
+    path.write_text(path.read_text().replace("azure:\n", "azure:\n  resource_group: team-rg\n", 1))
+    foreign = "/providers/Microsoft.Compute/sshPublicKeys/not-ours"
+
+    async def prepare(client: ArmClient, subscription: str) -> None:
+        group = f"/subscriptions/{subscription}/resourceGroups/team-rg"
+        location = load(path, environ={}).config.azure.location
+        await client.request("PUT", group, api_version="2021-04-01", body={"location": location})
+        key = {"location": location, "properties": {"publicKey": "ssh-ed25519 AAAA not-ours"}}
+        await client.request("PUT", group + foreign, api_version="2023-03-01", body=key)
+
+    async def left(client: ArmClient, subscription: str) -> list[str]:
+        group = f"/subscriptions/{subscription}/resourceGroups/team-rg"
+        items = await client.list(f"{group}/resources", api_version="2021-04-01")
+        return [str(item["name"]) for item in items]
+
+    product.run("deploy", "--yes", expect=6)
+    assert product.status()["failure"]["code"] == "ResourceGroupNotFound"
+    arm(product, prepare)
+    product.run("resume", "--yes")
+    puts = [r["path"] for r in product.requests() if r["method"] == "PUT" and "/deployments/" in r["path"]]
+    assert all("/team-rg/" in path for path in puts)
+    product.run("destroy", "--yes")
+    assert arm(product, left) == ["not-ours"]
+
+
+def test_destroy_does_not_need_what_it_removes(product: Product) -> None:
+    """The group gone already, the VPN down, the key file lost: nothing keeps destroy from ending."""
+    product.init("single-node")
+    product.run("deploy", "--yes")
+
+    async def delete(client: ArmClient, subscription: str) -> None:
+        group = load_state(product)["azure_resources"]["resource_group"]["name"]
+        await client.request(
+            "DELETE", f"/subscriptions/{subscription}/resourceGroups/{group}", api_version="2021-04-01"
+        )
+
+    arm(product, delete)
+    (product.workspace / load_state(product)["azure_resources"]["ssh_key"]["local_path"]).unlink()
+    product.run("destroy", "--yes")
+    assert product.state_text() == ""
+
+
+def test_destroy_of_what_never_reached_azure_asks_it_nothing(product: Product) -> None:
+    product.init("single-node")
+    arm_fault(product, faults.Fault(kind="SkuNotAvailable"))
+    product.run("deploy", "--yes", expect=6)
+    calls = len(product.requests())
+    product.run("destroy", "--yes")
+    assert len(product.requests()) - calls <= 3
+    product.run("destroy", "--yes", expect=4)
+
+
+def test_a_vpn_that_went_down_is_brought_up_again(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    laptop = product.workspace / ".rehearsal" / "laptop.json"
+    product.run("rehearse", "stop")
+    laptop.unlink()
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+    assert product.state("wireguard.laptop_config.status") == "connected"
+
+
+def test_without_yes_and_without_a_terminal_nothing_happens(product: Product) -> None:
+    product.init("single-node")
+    refused = product.run("deploy", expect=10)
+    assert "--yes" in refused.err
+    assert product.state_text() == ""
+
+
+def test_json_is_all_that_a_json_run_prints(product: Product) -> None:
+    product.init("single-node")
+    deployed = product.run("deploy", "--yes", "--json")
+    assert deployed.json["status"] == "completed"
+    events = product.run("events", "--json").lines
+    assert events[-1]["action"] == "phase_completed"
+    again = product.run("deploy", "--set", "azure.location=mars", "--yes", "--json", expect=0)
+    assert again.json["status"] == "completed"
+
+
+def test_errors_are_json_too(product: Product) -> None:
+    missing = product.run("status", "--json", expect=4)
+    assert json.loads(missing.err)["error"]["exit_code"] == 4
