@@ -149,5 +149,5 @@ def next_command_hint(error: K0rdentAzureError, workspace: Workspace, words: str
     command = workspace.command(words)
     if isinstance(error, InterruptedRunError | TerminatedRunError):
         error.hint = f"go on with: {command}"
-    elif error.hint is None:
-        error.hint = f"mend the cause, then go on with: {command}"
+    else:
+        error.hint = f"{error.hint or 'mend the cause'}; go on with: {command}"
