@@ -21,7 +21,8 @@ say "k0rdent-azure init --template production --cloud rehearsal --yes"
 run init --template production --cloud rehearsal --yes
 
 say "k0rdent-azure deploy --yes   (five VMs; it will be killed half-way)"
-run deploy --yes &
+# Not through `run`: $! must be the program itself, not a shell around it.
+k0rdent-azure -C "$workspace" deploy --yes &
 deploy=$!
 for _ in $(seq 600); do
   case "$(run state get metadata.deployment_phase 2>/dev/null || true)" in
