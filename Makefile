@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench clean
+.PHONY: help demo test lint format types bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ format: $(VENV)/.dev ## rewrite in the house format
 
 bench: $(VENV)/.dev ## the ratios of docs/performance.md, measured side by side
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev ## remake the schema, the table of ARM requests and the pictures in docs/
+	$(BIN)/python -m docs.generate
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-workspace build dist

@@ -13,9 +13,9 @@ from typing import cast
 
 import aiohttp
 
+from k0rdent_azure.rehearsal.arm.tokens import Authority
 from k0rdent_azure.rehearsal.certificates import ca_file
 from k0rdent_azure.rehearsal.server import serve_arm
-from k0rdent_azure.rehearsal.tokens import Authority
 from k0rdent_azure.rehearsal.world import World
 
 Json = dict[str, object]

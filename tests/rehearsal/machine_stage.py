@@ -15,7 +15,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from k0rdent_azure.rehearsal.gateway import Gateway, open_gateway
+from k0rdent_azure.rehearsal.hosts.gateway import Gateway, open_gateway
 from k0rdent_azure.rehearsal.world import Machine, SshEndpoint, World
 
 ADMIN = "k0rdent"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k0rdent_azure.rehearsal.arm_errors import ArmError
-from k0rdent_azure.rehearsal.expressions import evaluate
+from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
+from k0rdent_azure.rehearsal.arm.expressions import evaluate
 from tests.rehearsal.arm_stage import Cloud, Json, body, cloud_in, resource, template
 
 

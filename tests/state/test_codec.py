@@ -59,7 +59,7 @@ def is_go_yq() -> bool:
     return "mikefarah" in done.stdout
 
 
-@pytest.mark.skipif(not is_go_yq(), reason="needs Go yq (go install github.com/mikefarah/yq/v4@latest)")
+@pytest.mark.skipif(not is_go_yq(), reason="needs Go yq (go install github.com/mikefarah/yq/v4@v4.44.6)")
 def test_yq_reads_the_same(tmp_path: Path) -> None:
     document = {
         "values": ["yes", "no", "0o14", "1e3", "12:30", "2025-01-07", "010", "~", True, 12, None, "é\n"]

@@ -69,21 +69,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser(_command(words)).parse_args(words)
     module = importlib.import_module(f"k0rdent_azure.cli.{args.command}")
     try:
-        args.workspace = _workspace(args.workspace)
+        args.workspace = _workspace(args.workspace, make=args.command == "init")
         code: int = module.run(args)
         sys.stdout.flush()
     except K0rdentAzureError as error:
-        from k0rdent_azure.cli.output import show_error
-
-        show_error(error, as_json=getattr(args, "json", False))
-        return error.exit_code
+        return _failed(error, args)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader (`| head`) has seen enough; a second failure while flushing would be noise.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return _failed(K0rdentAzureError(_os_error(error)), args)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; a second failure while flushing would be noise.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except Exception as error:
+        if os.environ.get("K0RDENT_AZURE_DEBUG"):
+            raise
+        hint = "this is a bug; with K0RDENT_AZURE_DEBUG=1 the same command shows where"
+        return _failed(K0rdentAzureError(f"internal error: {type(error).__name__}", hint=hint), args)
     return code
+
+
+def _failed(error: K0rdentAzureError, args: argparse.Namespace) -> int:
+    from k0rdent_azure.cli.output import show_error
+
+    show_error(error, as_json=getattr(args, "json", False))
+    return error.exit_code
+
+
+def _os_error(error: OSError) -> str:
+    """What the system said, with the file it said it of."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 def entry() -> None:
@@ -106,8 +122,11 @@ def _command(words: Sequence[str]) -> str | None:
     return None
 
 
-def _workspace(directory: Path) -> Path:
+def _workspace(directory: Path, *, make: bool) -> Path:
+    """The folder itself; only `init` makes one."""
     resolved = directory.resolve()
+    if make:
+        resolved.mkdir(parents=True, exist_ok=True)
     if not resolved.is_dir():
         raise UsageError(f"-C {directory}: no such directory", hint=f"mkdir -p {directory}")
     return resolved

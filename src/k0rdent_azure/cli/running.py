@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.cloud import outside
@@ -27,10 +28,20 @@ FORCED_EXIT = 1.0
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--yes`, `--quiet` and `--json`, the same for every command that changes something."""
+    """`--yes`, `--quiet`, `--json` and `--svg`, the same for every command that changes something."""
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, only the result")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument(
+        "--svg", metavar="FILE", type=_picture, help="keep a picture of the progress in an SVG file"
+    )
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder")
+    return path
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -92,7 +103,7 @@ def supervise(
         finally:
             await _close(ctx)
 
-    progress = Progress(quiet=args.quiet or args.json)
+    progress = Progress(quiet=args.quiet or args.json, picture=args.svg)
     try:
         asyncio.run(main())
     finally:

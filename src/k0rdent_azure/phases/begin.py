@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import uuid
@@ -12,6 +11,7 @@ from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.lock import user_name
 from k0rdent_azure.state.model import SCHEMA_VERSION, Run
 
 
@@ -111,7 +111,7 @@ def begin_run(ctx: Context, *, status: str, action: str, message: str) -> None:
         command=ctx.command,
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=getpass.getuser(),
+        user=user_name(),
         started_at=ctx.now,
     )
     with ctx.commit() as tx:

@@ -62,6 +62,10 @@ async def run_phases(ctx: Context, phases: Sequence[Phase] = PHASES) -> None:
     except K0rdentAzureError as error:
         _record_failure(ctx, error)
         raise
+    except OSError as error:
+        what = K0rdentAzureError(f"{error.filename or 'a system call'}: {error.strerror or error}")
+        _record_failure(ctx, what)
+        raise what from error
     except Exception as error:
         _record_failure(ctx, K0rdentAzureError(f"internal error: {type(error).__name__}"))
         raise

@@ -18,6 +18,7 @@ from k0rdent_azure.phases import arm
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.plan import asks_due
 from k0rdent_azure.state.model import PhaseName, VirtualMachine
+from k0rdent_azure.state.store import Transaction
 
 
 @dataclass
@@ -67,8 +68,8 @@ class VmCreation:
         waiting = [host for host in ctx.hosts if host.name not in watch.ready]
         found = await asyncio.gather(*(_observe(ctx, host, vms[host.name]) for host in waiting))
         watch.looks += 1
+        _record_observations(ctx, dict(zip([host.name for host in waiting], found, strict=True)))
         for host, status in zip(waiting, found, strict=True):
-            _record_observation(ctx, host, status)
             if status == "failed":
                 raise HostError(
                     f"cloud-init failed on {host.name}",
@@ -145,22 +146,31 @@ async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> str | None:
     return status
 
 
-def _record_observation(ctx: Context, host: Host, status: str | None) -> None:
-    """Commit what changed about one host; a look that shows nothing new costs no write."""
-    vm = ctx.state.azure_resources.virtual_machines[host.name]
-    if status is None or (vm.status == "running" and vm.cloud_init == status):
+def _record_observations(ctx: Context, found: dict[str, str | None]) -> None:
+    """Commit what a look changed, all of it at once; a look that shows nothing new costs no write."""
+    vms = ctx.state.azure_resources.virtual_machines
+    news = {
+        name: status
+        for name, status in found.items()
+        if status is not None and (vms[name].status != "running" or vms[name].cloud_init != status)
+    }
+    if not news:
         return
-    path = f"azure_resources.virtual_machines.{host.name}"
     with ctx.commit() as tx:
-        tx.merge(
-            path,
-            {"status": "running", "power_state": "VM running", "cloud_init": status, "last_checked": ctx.now},
-        )
-        if vm.status != "running":
-            tx.set(f"{path}.created_at", vm.created_at or ctx.now)
-            ctx.event(tx, "vm_created", f"answers over SSH (zone {host.zone or '-'})", resource=host.name)
-        if status == "done":
-            ctx.event(tx, "cloud_init_done", "cloud-init finished", resource=host.name)
+        for name, status in news.items():
+            _record_observation(ctx, tx, name, status)
+
+
+def _record_observation(ctx: Context, tx: Transaction, name: str, status: str) -> None:
+    vm = tx.state.azure_resources.virtual_machines[name]
+    path = ("azure_resources", "virtual_machines", name)
+    seen = {"status": "running", "power_state": "VM running", "cloud_init": status, "last_checked": ctx.now}
+    tx.merge(path, {**seen, "created_at": vm.created_at or ctx.now})
+    if vm.status != "running":
+        zone = vm.availability_zone or "-"
+        ctx.event(tx, "vm_created", f"answers over SSH (zone {zone})", resource=name)
+    if status == "done":
+        ctx.event(tx, "cloud_init_done", "cloud-init finished", resource=name)
 
 
 def _waited_before(ctx: Context) -> float:

@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from k0rdent_azure.rehearsal import certificates, endpoint, gateway
-from k0rdent_azure.rehearsal.arm_server import ArmServer
+from k0rdent_azure.rehearsal import certificates, endpoint
+from k0rdent_azure.rehearsal.arm.arm_server import ArmServer
+from k0rdent_azure.rehearsal.arm.tokens import Authority
 from k0rdent_azure.rehearsal.endpoint import Endpoint, Ssh
+from k0rdent_azure.rehearsal.hosts import gateway
 from k0rdent_azure.rehearsal.requests import RequestLog
-from k0rdent_azure.rehearsal.tokens import Authority
 from k0rdent_azure.rehearsal.world import SshEndpoint, World
 
 HOST = "127.0.0.1"

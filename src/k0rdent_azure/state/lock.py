@@ -56,7 +56,7 @@ class RunLock:
             command=command,
             host=socket.gethostname(),
             pid=os.getpid(),
-            user=getpass.getuser(),
+            user=user_name(),
             since=timestamp(now),
         )
         os.ftruncate(descriptor, 0)
@@ -118,6 +118,14 @@ class RunLock:
 #: `holder` takes a shared lock for some microseconds; whoever wants the run must not mistake that for a run.
 _TRIES = 5
 _TRY_AGAIN_AFTER = 0.01
+
+
+def user_name() -> str:
+    """Who we are, for people; a number where the system knows no name (some containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _lock_now(descriptor: int) -> None:

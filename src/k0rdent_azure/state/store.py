@@ -40,6 +40,7 @@ class FileStore:
         self._lock = path.with_name(f".{path.name}.lock")
         self._clock = clock
         self._lineage: str | None = None
+        self._kept: tuple[Signature, Document] | None = None
 
     def exists(self) -> bool:
         """Whether there is a state file (valid or not)."""
@@ -111,6 +112,16 @@ class FileStore:
         return target
 
     def _load(self) -> Document:
+        """The document on disk; parsed only where the file is another one than last time."""
+        signature = _signature(self.path)
+        if self._kept is not None and self._kept[0] == signature:
+            return self._kept[1]
+        document = self._parse()
+        if signature is not None:
+            self._kept = (signature, document)
+        return document
+
+    def _parse(self) -> Document:
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
@@ -157,7 +168,23 @@ class FileStore:
     def _commit(self, data: dict[str, object], *, keep: bool) -> None:
         seal_old_events(data, self.path)
         refuse_errors(check(data), text=b"", source="the new version (not written)")
-        replace_durably(self.path, dump(data), keep=self.backup if keep else None)
+        text = dump(data)
+        replace_durably(self.path, text, keep=self.backup if keep else None)
+        signature = _signature(self.path)
+        if signature is not None:
+            self._kept = (signature, Document(data, path=self.path, text=text))
+
+
+#: Each commit makes a new file, so its inode, time and size tell one version from another.
+Signature = tuple[int, int, int]
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Transaction:

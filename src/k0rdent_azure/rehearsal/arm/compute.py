@@ -1,0 +1,347 @@
+"""Microsoft.Compute: virtual machines, their disks, and SSH public keys."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, PreflightError
+from k0rdent_azure.rehearsal.arm.network import guid, mapping, mark, objects, reference_id, require
+from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
+from k0rdent_azure.rehearsal.records import Boot, Json, Resource, Transition
+from k0rdent_azure.rehearsal.regions import REGIONS, SIZES, size
+
+VIRTUAL_MACHINES = "Microsoft.Compute/virtualMachines"
+DISKS = "Microsoft.Compute/disks"
+#: ARM's limit for custom data, in base64 characters (64 KB decoded).
+MAXIMUM_CUSTOM_DATA = 87380
+#: Cloud seconds: ARM notes a success this long after sshd answers; cloud-init ends this long after it.
+REPORTED = (5.0, 20.0)
+CLOUD_INIT = (30.0, 90.0)
+ALLOCATION_REFUSAL = (40.0, 90.0)
+#: What cannot change on a VM that exists, as paths in its properties.
+_FIXED = (
+    "osProfile.computerName",
+    "osProfile.adminUsername",
+    "osProfile.linuxConfiguration.ssh.publicKeys",
+    "storageProfile.imageReference",
+    "storageProfile.osDisk.name",
+    "priority",
+)
+
+
+def ssh_public_key(wanted: Wanted, body: Json) -> dict[str, str]:
+    key = str(mapping(body, "properties").get("publicKey", ""))
+    if not re.match(r"(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/=]+", key):
+        raise ArmError(
+            400, "InvalidParameter", f"The SSH public key '{wanted.name}' is not valid.", target="publicKey"
+        )
+    return {}
+
+
+def disk(wanted: Wanted, body: Json) -> dict[str, str]:
+    properties = mapping(body, "properties")
+    properties.setdefault("diskState", "Unattached")
+    properties.setdefault("diskSizeGB", 30)
+    properties["uniqueId"] = guid(wanted)
+    return {}
+
+
+def virtual_machine(wanted: Wanted, body: Json) -> dict[str, str]:
+    properties = mapping(body, "properties")
+    _check_size(wanted, properties, body.get("zones"))
+    hidden = _take_custom_data(properties)
+    profile = mapping(properties, "osProfile")
+    profile.pop("adminPassword", None)
+    profile.setdefault("secrets", [])
+    profile.setdefault("allowExtensionOperations", True)
+    _check_logins(profile)
+    _complete_storage(wanted, properties)
+    if wanted.present is not None:
+        _check_unchanged(wanted, properties, hidden, body)
+    _check_interfaces(wanted, properties)
+    properties["vmId"] = unique_id(wanted)
+    return hidden
+
+
+def unique_id(wanted: Wanted) -> str:
+    """The identity of this creation; it lives as long as the resource."""
+    return wanted.present.uid if wanted.present else wanted.plan.uid(wanted.id)
+
+
+def boot(wanted: Wanted, resource: Resource, start: float, duration: float) -> None:
+    """Decide how a VM comes up, `duration` cloud seconds from `start`, or with which error it does not."""
+    if resource.type != VIRTUAL_MACHINES:
+        return
+    fault = wanted.plan.faults.allocation(wanted.name)
+    if fault is not None:
+        resource.failure = _allocation_error(fault.kind, resource)
+        resource.ready_at = start + wanted.plan.draw(*ALLOCATION_REFUSAL, "allocation", wanted.name)
+        resource.boot = Boot(booted_at=None, cloud_init_done_at=None, power=[])
+        return
+    booted = start + duration
+    resource.ready_at = booted + wanted.plan.draw(*REPORTED, "reported", wanted.name)
+    resource.boot = Boot(
+        booted_at=booted,
+        cloud_init_done_at=booted + wanted.plan.draw(*CLOUD_INIT, "cloud-init", wanted.name),
+        power=[Transition(start, "starting"), Transition(booted, "running")],
+    )
+
+
+def attach(plan: Plan, resource: Resource, start: float) -> None:
+    """What a VM brings along: its OS disk, and its name on its network interfaces."""
+    if resource.type != VIRTUAL_MACHINES:
+        return
+    properties = mapping(resource.body, "properties")
+    for reference in objects(mapping(properties, "networkProfile"), "networkInterfaces"):
+        nic = plan.resource(reference_id(reference))
+        if nic is not None:
+            mark(plan, nic, "virtualMachine", resource.id)
+    os_disk = mapping(mapping(properties, "storageProfile"), "osDisk")
+    disk_id = reference_id(os_disk.get("managedDisk"))
+    if resource.failure is None and plan.resource(disk_id) is None:
+        plan.put(_os_disk(plan, resource, os_disk, disk_id, start))
+
+
+def _os_disk(plan: Plan, vm: Resource, os_disk: Json, disk_id: str, start: float) -> Resource:
+    body: Json = {
+        "location": vm.location,
+        "sku": {"name": mapping(os_disk, "managedDisk").get("storageAccountType"), "tier": "Premium"},
+        "managedBy": vm.id,
+        "properties": {
+            "osType": "Linux",
+            "hyperVGeneration": "V2",
+            "creationData": {"createOption": "FromImage"},
+            "diskSizeGB": os_disk.get("diskSizeGB", 30),
+            "diskState": "Attached",
+        },
+    }
+    for key in ("tags", "zones"):
+        if key in vm.body:
+            body[key] = vm.body[key]
+    return Resource(
+        id=disk_id,
+        type=DISKS,
+        name=str(os_disk["name"]),
+        group=vm.group,
+        location=vm.location,
+        body=body,
+        uid=plan.uid(disk_id),
+        created_at=start + 2,
+        ready_at=start + 8,
+    )
+
+
+def _check_size(wanted: Wanted, properties: Json, zones: object) -> None:
+    asked = str(mapping(properties, "hardwareProfile").get("vmSize", ""))
+    known = size(asked)
+    if known is None:
+        raise PreflightError(
+            400,
+            "InvalidParameter",
+            f"The value {asked} provided for the VM size is not valid. The valid sizes in the current region are: "
+            f"{','.join(list(SIZES)[:12])},...",
+            target="vmSize",
+        )
+    if isinstance(zones, list) and zones and not (REGIONS[wanted.location] and set(zones) <= {"1", "2", "3"}):
+        raise PreflightError(
+            400,
+            "InvalidAvailabilityZone" if REGIONS[wanted.location] else "AvailabilityZoneNotSupported",
+            f"The zone(s) '{','.join(map(str, zones))}' for resource '{wanted.type}/{wanted.name}' is not supported. "
+            f"The supported zones for location '{wanted.location}' are "
+            f"'{'1,2,3' if REGIONS[wanted.location] else ''}'",
+            target=wanted.id,
+        )
+    if wanted.present is None:
+        _check_capacity(wanted, known)
+    _check_image(properties, known)
+
+
+def _check_capacity(wanted: Wanted, known: str) -> None:
+    if wanted.plan.faults.sku(known) is not None:
+        raise PreflightError(
+            409,
+            "SkuNotAvailable",
+            f"The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: {known}' is "
+            f"currently not available in location '{wanted.location}'. Please try another size or deploy to a "
+            "different location or different zone. See https://aka.ms/azureskunotavailable for details.",
+            target=wanted.id,
+        )
+    if wanted.plan.faults.quota() is not None:
+        family, cores, *_ = SIZES[known]
+        raise PreflightError(
+            409,
+            "QuotaExceeded",
+            f"Operation could not be completed as it results in exceeding approved {family} Cores quota. Additional "
+            f"details - Deployment Model: Resource Manager, Location: {wanted.location}, Current Limit: 0, Current "
+            f"Usage: 0, Additional Required: {cores}, (Minimum) New Limit Required: {cores}. Setup Alerts when Quota "
+            "reaches threshold. Learn more at https://aka.ms/quotamonitoringalerting .",
+        )
+
+
+def _check_image(properties: Json, known: str) -> None:
+    """An image of another architecture does not boot; the names of images tell theirs."""
+    image = mapping(mapping(properties, "storageProfile"), "imageReference")
+    names = f"{image.get('offer', '')}:{image.get('sku', '')}".lower()
+    is_arm = "arm64" in names or "aarch64" in names
+    architecture = SIZES[known][3]
+    if image.get("sku") and is_arm != (architecture == "Arm64"):
+        raise PreflightError(
+            400,
+            "BadRequest",
+            f"Cannot create a VM of size '{known}' because this VM size only supports a CPU Architecture of "
+            f"'{architecture}', but an image or disk with CPU Architecture '{'Arm64' if is_arm else 'x64'}' was given. "
+            "Please check that the CPU Architecture of the image or disk is compatible with that of the VM size.",
+        )
+
+
+def _take_custom_data(properties: Json) -> dict[str, str]:
+    """Custom data leaves the body: ARM never shows it."""
+    given = mapping(properties, "osProfile").pop("customData", None)
+    if given is None:
+        return {}
+    text = str(given)
+    try:
+        base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        text = ""
+    if not text or len(text) > MAXIMUM_CUSTOM_DATA:
+        raise ArmError(
+            400,
+            "InvalidParameter",
+            "Custom data in OSProfile must be in Base64 encoding and with a maximum length of "
+            f"{MAXIMUM_CUSTOM_DATA} characters.",
+            target="customData",
+        )
+    return {"customData": text}
+
+
+def _check_logins(profile: Json) -> None:
+    name = str(profile.get("adminUsername", ""))
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name) or name in (
+        "root",
+        "admin",
+        "administrator",
+        "guest",
+        "test",
+    ):
+        raise ArmError(
+            400, "InvalidParameter", "The Admin Username specified is not allowed.", target="adminUsername"
+        )
+    linux = mapping(profile, "linuxConfiguration")
+    keys = objects(mapping(linux, "ssh"), "publicKeys")
+    if linux.get("disablePasswordAuthentication") and not keys:
+        raise ArmError(
+            400,
+            "InvalidParameter",
+            "Authentication using either SSH or by user name and password must be enabled in Linux profile.",
+            target="linuxConfiguration",
+        )
+    for key in keys:
+        if not re.match(r"(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/=]+", str(key.get("keyData", ""))):
+            raise ArmError(
+                400,
+                "InvalidParameter",
+                "The value of parameter linuxConfiguration.ssh.publicKeys.keyData is invalid.",
+                target="linuxConfiguration.ssh.publicKeys.keyData",
+            )
+        if key.get("path") != f"/home/{name}/.ssh/authorized_keys":
+            raise ArmError(
+                400,
+                "InvalidParameter",
+                f"Destination path for SSH public keys is currently limited to its default value "
+                f"/home/{name}/.ssh/authorized_keys due to a known issue in Linux provisioning agent.",
+                target="linuxConfiguration.ssh.publicKeys.path",
+            )
+
+
+def _complete_storage(wanted: Wanted, properties: Json) -> None:
+    storage = mapping(properties, "storageProfile")
+    image, os_disk = mapping(storage, "imageReference"), mapping(storage, "osDisk")
+    if not image or not os_disk:
+        raise ArmError(
+            400,
+            "InvalidParameter",
+            "Required parameter 'storageProfile' is missing (null).",
+            target="storageProfile",
+        )
+    version = str(image.get("version", "latest"))
+    image["exactVersion"] = "0.20250601.2128" if version == "latest" else version
+    suffix = wanted.plan.world.uuid("disk", wanted.id).replace("-", "")
+    os_disk.setdefault("name", f"{wanted.name}_OsDisk_1_{suffix}")
+    os_disk["osType"] = "Linux"
+    os_disk.setdefault("caching", "ReadWrite")
+    os_disk.setdefault("diskSizeGB", 30)
+    os_disk.setdefault("deleteOption", "Detach")
+    managed = os_disk.setdefault("managedDisk", {})
+    if isinstance(managed, dict):
+        managed.setdefault("storageAccountType", "Premium_LRS")
+        managed["id"] = f"{wanted.id.rpartition('/providers/')[0]}/providers/{DISKS}/{os_disk['name']}"
+    storage.setdefault("dataDisks", [])
+
+
+def _check_unchanged(wanted: Wanted, properties: Json, hidden: dict[str, str], body: Json) -> None:
+    present = wanted.present
+    assert present is not None  # noqa: S101  the caller looked
+    changed = [
+        path.rpartition(".")[2]
+        for path in _FIXED
+        if _at(properties, path) != _at(mapping(present.body, "properties"), path)
+    ]
+    if "customData" in hidden and hidden["customData"] != present.hidden.get("customData"):
+        changed.insert(0, "customData")
+    if body.get("zones", []) != present.body.get("zones", []):
+        changed.append("zones")
+    if changed:
+        raise ArmError(
+            409,
+            "PropertyChangeNotAllowed",
+            f"Changing property '{changed[0]}' is not allowed.",
+            target=changed[0],
+        )
+
+
+def _check_interfaces(wanted: Wanted, properties: Json) -> None:
+    references = objects(mapping(properties, "networkProfile"), "networkInterfaces")
+    if not references:
+        raise ArmError(
+            400,
+            "InvalidParameter",
+            "Virtual Machine must have at least one network interface.",
+            target="networkProfile",
+        )
+    for reference in references:
+        nic = require(wanted, reference)
+        owner = reference_id(mapping(nic.body, "properties").get("virtualMachine")) if nic else ""
+        if nic is not None and owner and owner.lower() != wanted.id.lower() and wanted.plan.resource(owner):
+            raise ArmError(
+                400, "NicInUse", f"Network Interface {nic.id} is used by existing resource {owner}."
+            )
+
+
+def _allocation_error(kind: str, vm: Resource) -> Json:
+    if kind == "ZonalAllocationFailed":
+        where = "this zone"
+    elif kind == "AllocationFailed":
+        where = "this region"
+    else:
+        return {
+            "code": kind,
+            "message": "Allocation failed. VM(s) with the following constraints cannot be allocated, because the "
+            "condition is too restrictive. Please remove some constraints and try again. Constraints applied are: "
+            "Availability Zone, VM Size.",
+            "target": vm.id,
+        }
+    return {
+        "code": kind,
+        "message": f"Allocation failed. We do not have sufficient capacity for the requested VM size in {where}. Read "
+        "more about improving likelihood of allocation success at http://aka.ms/allocation-guidance",
+        "target": vm.id,
+    }
+
+
+def _at(value: object, path: str) -> object:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
