@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -145,13 +144,9 @@ def draw(folder: Path) -> None:
 
 
 def _is_worth_a_picture(made: Rehearsal) -> bool:
-    """Some VMs are ready nodes, one is becoming one, some wait."""
+    """Every VM is up, and each does something else."""
     state = made.workspace / "deployment-state.yaml"
-    document = state.read_text(encoding="utf-8") if state.exists() else ""
-    ready, installing, waiting = (
-        len(re.findall(f'k0s_status: "{word}"', document)) for word in ("ready", "installing", "not_installed")
-    )
-    return installing >= 2 and waiting >= 1
+    return state.exists() and 'step: "k0sctl: Install workers"' in state.read_text(encoding="utf-8")
 
 
 def _wait(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
