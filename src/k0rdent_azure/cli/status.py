@@ -135,10 +135,10 @@ def show_status(report: StatusReport, *, as_json: bool) -> None:
     screen = console()
     drawn = render(report, width=screen.width, ascii_only=is_ascii_only(sys.stdout))
     if screen.is_terminal:
-        screen.print(drawn)
+        screen.print(drawn, crop=False)
         return
     with screen.capture() as captured:
-        screen.print(drawn)
+        screen.print(drawn, crop=False)
     # Columns are padded to their width; in a file or a pipe that would be noise.
     sys.stdout.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())
 

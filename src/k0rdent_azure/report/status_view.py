@@ -14,7 +14,7 @@ from k0rdent_azure.report.trouble import trouble
 from k0rdent_azure.report.vm_table import vm_tables
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.text import Text
 
 #: Wider than this, lines are harder to follow, not easier.
@@ -148,9 +148,25 @@ def phase_table(rows: Sequence[PhaseRow], look: Look, *, halted: str | None = No
     return grid
 
 
+class WholeLine:
+    """A line that is never broken by us: a command stays whole for copying, however narrow the screen."""
+
+    def __init__(self, text: str, style: str) -> None:
+        self._text, self._style = text, style
+
+    def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        yield Segment(self._text, console.get_style(self._style))
+        yield Segment.line()
+
+
 def _next(report: StatusReport) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    if report.next.command:
-        yield Text(clean(report.next.command), "bold cyan", overflow="fold")
-    yield Text(clean(report.next.reason), "dim" if report.next.command else "")
+    if report.next.command is None:
+        # Nothing is to be typed here; the reason may still hold a command to copy.
+        yield WholeLine(clean(report.next.reason), "")
+        return
+    yield WholeLine(clean(report.next.command), "bold cyan")
+    yield Text(clean(report.next.reason), "dim")
