@@ -141,3 +141,21 @@ def test_destroy_from_the_middle_leaves_nothing(product: Product, moment: float)
     assert product.state_text() == ""
     last = product.requests()
     assert not last or last[-1]["method"] in ("DELETE", "GET", "HEAD")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupted_destroy_goes_on_as_destroy_only(product: Product, times: int) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    process = product.start("destroy", "--yes")
+    product.wait_for(lambda: "deletion_started" in product.state_text(), "the deletion to start")
+    if times == 2:
+        process.send_signal(signal.SIGINT)
+    result = end(process, signal.SIGINT)
+    assert result.code == 130
+    assert f"k0rdent-azure -C {product.workspace} destroy --yes" in result.err
+    assert "Traceback" not in result.err
+    refused = product.run("resume", "--yes", expect=4)
+    assert "destroy" in refused.err
+    product.run("destroy", "--yes")
+    assert product.state_text() == ""

@@ -82,9 +82,9 @@ def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:
 def continue_deployment(workspace: Workspace, args: argparse.Namespace) -> int:
     """Go on with the deployment that the state describes. Raises StateError where it is being destroyed."""
     state = workspace.store().read().state
-    if state.metadata.deployment_status == "destroying":
+    if state.metadata.deployment_status in ("destroying", "destroyed"):
         raise StateError(
-            f"{state.metadata.deployment_id} is being destroyed",
+            f"{state.metadata.deployment_id} is {state.metadata.deployment_status}",
             hint=f"finish that first: {workspace.command('destroy --yes')}",
         )
     report_changed_config(workspace, getattr(args, "overrides", []))

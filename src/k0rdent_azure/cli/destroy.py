@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _destroy(ctx: Context) -> None:
+    import asyncio
+
     from k0rdent_azure.phases.begin import begin_run, end_run
     from k0rdent_azure.phases.destroy import destroy
 
@@ -68,6 +70,9 @@ async def _destroy(ctx: Context) -> None:
         await destroy(ctx)
     except K0rdentAzureError as error:
         end_run(ctx, type(error).__name__)
+        raise
+    except asyncio.CancelledError:
+        end_run(ctx, "interrupted")
         raise
     end_run(ctx, "destroyed")
 

@@ -100,6 +100,8 @@ def supervise(
         _handle_signals(task, interrupt, progress)
         try:
             await task
+        except asyncio.CancelledError:
+            raise interrupt.error() from None
         finally:
             await _close(ctx)
 
