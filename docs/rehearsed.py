@@ -127,10 +127,10 @@ def _table(what: str, rows: Mapping[str, list[int]]) -> Iterator[str]:
     yield from (f"| {name} | {' | '.join(map(str, counts))} |" for name, counts in rows.items())
 
 
-def draw(folder: Path) -> None:
+def draw(folder: Path, *, speed: str = "60") -> None:
     """`deploy.svg`, taken in the middle of a deployment, and `status.svg` at its end."""
     folder.mkdir(exist_ok=True)
-    with rehearsal(speed="60") as made:
+    with rehearsal(speed) as made:
         picture = made.workspace / "picture.svg"
         process = made.start("deploy", "--yes", "--quiet", "--svg", str(picture))
         try:
