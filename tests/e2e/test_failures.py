@@ -116,6 +116,14 @@ def test_an_existing_group_keeps_what_is_not_ours(product: Product) -> None:
     product.run("resume", "--yes")
     puts = [r["path"] for r in product.requests() if r["method"] == "PUT" and "/deployments/" in r["path"]]
     assert all("/team-rg/" in path for path in puts)
+
+    # A second deployment into the same group would change the first one's VMs: it is refused before the PUT.
+    other = product.workspace / "deployment-state.yaml"
+    kept = other.rename(product.workspace / "kept.yaml")
+    refused = product.run("deploy", "--yes", expect=6)
+    assert "k0s-controller" in refused.err
+    kept.rename(other)
+
     product.run("destroy", "--yes")
     assert arm(product, left) == ["not-ours"]
 

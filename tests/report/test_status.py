@@ -119,7 +119,7 @@ def test_an_old_failure_is_not_the_present_one() -> None:
 
 @pytest.mark.parametrize(
     ("status", "command"),
-    [("pending", "deploy"), ("destroying", "destroy"), ("destroyed", "deploy"), ("failed", "resume")],
+    [("pending", "deploy"), ("destroying", "destroy"), ("destroyed", "destroy"), ("failed", "resume")],
 )
 def test_next_command(status: str, command: str) -> None:
     data = creating(status="interrupted")

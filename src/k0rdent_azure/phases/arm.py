@@ -8,8 +8,9 @@ from __future__ import annotations
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
 from k0rdent_azure.azure.resources import security_rules
+from k0rdent_azure.azure.template import TAG_DEPLOYMENT
 from k0rdent_azure.config.topology import LAPTOP, Host
-from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
+from k0rdent_azure.errors import AzureError, AzureRequestError, DeploymentFailedError
 from k0rdent_azure.hosts.cloud_init import user_data
 from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
@@ -32,6 +33,24 @@ def target(ctx: Context) -> DeploymentTarget:
     """The deployment record: the subscription's, or the group's where the user named one."""
     subscription = ctx.state.azure_resources.subscription_id or ""
     return DeploymentTarget(subscription, ctx.names.deployment, ctx.names.existing_group)
+
+
+async def refuse_foreign_vms(ctx: Context) -> None:
+    """Raise where the user's group holds VMs of our names that are not ours: a PUT would change them.
+
+    In a group of our own there is nothing to ask.
+    """
+    group = ctx.names.existing_group
+    if group is None:
+        return
+    wanted = {host.name for host in ctx.hosts}
+    present = await inventory.virtual_machines(ctx.arm, target(ctx).subscription, group)
+    for vm in present:
+        if vm.name in wanted and vm.tags.get(TAG_DEPLOYMENT) != ctx.names.deployment_id:
+            raise AzureError(
+                f"the group {group} has a VM {vm.name} that is not this deployment's ({vm.id})",
+                hint="one deployment fits into a group: name another one in azure.resource_group, or none",
+            )
 
 
 async def put(ctx: Context) -> DeploymentView:

@@ -33,6 +33,7 @@ class AzureSetup:
 
     async def _submit(self, ctx: Context) -> None:
         ctx.interrupt.checkpoint()
+        await arm.refuse_foreign_vms(ctx)
         with ctx.commit() as tx:
             tx.begin_operation(OPERATION, kind="arm_deployment", target=arm.target(ctx).id, phase=self.name)
             tx.set("phases.azure_setup.step", "submitting the template deployment")

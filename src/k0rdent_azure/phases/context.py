@@ -53,6 +53,17 @@ class Outside:
     subscription_id: str | None = None
 
 
+class Stopwatch:
+    """The time of one phase in cloud seconds, what earlier runs spent on it included."""
+
+    def __init__(self, clock: Clock, spent: float) -> None:
+        self._clock, self._spent, self._started = clock, spent, clock.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return round(self._spent + self._clock.monotonic() - self._started, 1)
+
+
 @dataclass
 class Context:
     """One run. `commit` is the only way in which a phase changes the state."""
@@ -66,6 +77,8 @@ class Context:
     interrupt: Interrupt
     command: str
     phase: PhaseName = "preparation"
+    #: Set while a phase's time is taken; each commit records it, so that a killed run loses little of it.
+    stopwatch: Stopwatch | None = None
     #: Ids whose deletion Azure accepted in this run (only where resources are deleted one by one).
     removing: set[str] = field(default_factory=set)
     _ssh: SshRunner | None = field(default=None, repr=False)
@@ -96,6 +109,8 @@ class Context:
         """One transaction: changes, the events that explain them, and the ARM requests made since the last."""
         with self.store.transaction() as tx:
             count_calls(tx, self.outside.ledger, self.command)
+            if self.stopwatch is not None:
+                tx.set(f"phases.{self.phase}.seconds", self.stopwatch.seconds)
             yield tx
         self.observer.update(self.store.read())
 

@@ -19,7 +19,7 @@ from k0rdent_azure.errors import (
 from k0rdent_azure.phases.azure_setup import AzureSetup
 from k0rdent_azure.phases.cluster_setup import ClusterSetup
 from k0rdent_azure.phases.complete import Complete
-from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.context import Context, Stopwatch
 from k0rdent_azure.phases.k0rdent_install import K0rdentInstall
 from k0rdent_azure.phases.preparation import Preparation
 from k0rdent_azure.phases.vm_creation import VmCreation
@@ -75,9 +75,8 @@ async def _run_phase(ctx: Context, phase: Phase) -> None:
     ctx.phase = phase.name
     ctx.outside.ledger.phase = phase.name
     record = ctx.state.phases.get(phase.name)
-    spent = (record.seconds or 0.0) if record else 0.0
-    started = ctx.clock.monotonic()
     was_done = record is not None and record.status == "completed"
+    ctx.stopwatch = None if was_done else Stopwatch(ctx.clock, (record.seconds or 0.0) if record else 0.0)
     with ctx.commit() as tx:
         tx.set("metadata.deployment_phase", phase.name)
         if not was_done:
@@ -85,18 +84,14 @@ async def _run_phase(ctx: Context, phase: Phase) -> None:
             if record is None or record.started_at is None:
                 tx.set(f"phases.{phase.name}.started_at", ctx.now)
             ctx.event(tx, "phase_started", f"{phase.name} started")
-    try:
-        await phase.run(ctx)
-    finally:
-        if not was_done:
-            with ctx.commit() as tx:
-                tx.set(f"phases.{phase.name}.seconds", round(spent + ctx.clock.monotonic() - started, 1))
+    await phase.run(ctx)
     with ctx.commit() as tx:
         tx.set(f"phases.{phase.name}.status", "completed")
         tx.delete(f"phases.{phase.name}.step")
         if not was_done:
             tx.set(f"phases.{phase.name}.ended_at", ctx.now)
             ctx.event(tx, "phase_completed", f"{phase.name} completed")
+    ctx.stopwatch = None
 
 
 def _record_interruption(ctx: Context) -> None:

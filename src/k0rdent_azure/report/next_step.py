@@ -64,7 +64,9 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM, directory: Path
     if status == "destroying":
         return Next(command=f"{program} destroy", reason="finish removing what is left; it can be repeated")
     if status == "destroyed":
-        return Next(command=f"{program} deploy", reason="nothing is left of this deployment; start a new one")
+        return Next(
+            command=f"{program} destroy", reason="nothing is left of this deployment; archive its state"
+        )
     if status == "completed":
         return Next(command=None, reason=_use(state, directory))
     if status == "pending":

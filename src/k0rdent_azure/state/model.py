@@ -84,7 +84,7 @@ class Metadata(msgspec.Struct, kw_only=True):
 
 
 class PhaseRecord(msgspec.Struct, kw_only=True):
-    """`seconds` is the time the phase took in cloud seconds, over all runs; `step` what it did last."""
+    """`seconds` is the time the phase took in cloud seconds, over all runs (of a killed one, up to its last commit); `step` what it did last."""
 
     status: PhaseStatus
     started_at: str | None = None
@@ -258,7 +258,7 @@ class K0rdent(msgspec.Struct, kw_only=True):
     release: str | None = None
     components: dict[str, Component] = {}
     last_checked: str | None = None
-    #: How it was installed; says so where it is a rehearsal stand-in.
+    #: How it was installed.
     installed_by: str | None = None
 
 
