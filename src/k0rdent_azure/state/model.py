@@ -84,7 +84,10 @@ class Metadata(msgspec.Struct, kw_only=True):
 
 
 class PhaseRecord(msgspec.Struct, kw_only=True):
-    """`seconds` is the time the phase took in cloud seconds, over all runs (of a killed one, up to its last commit); `step` what it did last."""
+    """`seconds` is the time the phase took in cloud seconds, over all runs; `step` what it did last.
+
+    Of a killed run, the time up to its last commit counts.
+    """
 
     status: PhaseStatus
     started_at: str | None = None
