@@ -164,9 +164,9 @@ async def test_in_a_users_group_only_what_is_ours_goes(cloud: Endpoint, client: 
     assert done.provisioning_state == "Succeeded", done.error
     assert len(done.virtual_machines) == len(HOSTS)
 
-    started: set[str] = set()
+    memory = removal.Removal()
     for _ in range(200):
-        left = await removal.delete_tagged_resources(client, subscription, "shared", NAME, started=started)
+        left = await removal.delete_tagged_resources(client, subscription, "shared", NAME, memory=memory)
         if not left:
             break
         await client.clock.sleep(30)

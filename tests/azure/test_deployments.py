@@ -225,7 +225,7 @@ async def test_what_this_login_does_not_see_does_not_pass_for_gone(
     with pytest.raises(AzureRequestError):
         await removal.delete_group(client, SUBSCRIPTION, "g")
     with pytest.raises(AzureRequestError):
-        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=set())
+        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=removal.Removal())
     with pytest.raises(AzureRequestError):
         await removal.delete_deployment_record(client, TARGET)
     with pytest.raises(AzureRequestError):
@@ -278,30 +278,30 @@ def listed(*kinds_and_names: str) -> dict[str, object]:
 async def test_in_a_users_group_only_tagged_resources_go_in_order(client: ArmClient, arm: FakeArm) -> None:
     vm, nic = "Microsoft.Compute/virtualMachines/a", "Microsoft.Network/networkInterfaces/aVMNic"
     vnet, nsg = "Microsoft.Network/virtualNetworks/v", "Microsoft.Network/networkSecurityGroups/n"
-    started: set[str] = set()
+    memory = removal.Removal()
 
     arm.answer(200, listed(vnet, nsg, nic, vm))
     arm.answer(202, None)
-    left = await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    left = await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
     assert len(left) == 4
     assert arm.seen[0].query["$filter"] == f"tagName eq '{TAG_DEPLOYMENT}' and tagValue eq '{NAME}'"
 
     arm.answer(200, listed(vnet, nsg, nic, vm))  # the VM is still going: nothing is asked again
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
 
     arm.answer(200, listed(vnet, nsg))  # it took its NIC along
     arm.answer(202, None)
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
 
     arm.answer(200, listed(nsg))
     arm.error(400, "InUseNetworkSecurityGroupCannotBeDeleted")
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
     arm.answer(200, listed(nsg))
     arm.answer(204)
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started)
+    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
 
     arm.answer(200, listed())
-    assert await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=started) == []
+    assert await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory) == []
     deleted = [seen.path.rsplit("/providers/", 1)[1] for seen in arm.seen if seen.method == "DELETE"]
     assert deleted == [vm, vnet, nsg, nsg]
 
@@ -310,7 +310,7 @@ async def test_a_missing_right_ends_the_removal(client: ArmClient, arm: FakeArm)
     arm.answer(200, listed("Microsoft.Compute/virtualMachines/a"))
     arm.error(403, "AuthorizationFailed")
     with pytest.raises(AzureRequestError):
-        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, started=set())
+        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=removal.Removal())
 
 
 async def test_a_missing_deployment_record_is_well(client: ArmClient, arm: FakeArm) -> None:

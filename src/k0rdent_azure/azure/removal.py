@@ -7,6 +7,7 @@ be interrupted, and go on in another run.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from k0rdent_azure.azure import inventory, versions
 from k0rdent_azure.azure.client import ArmClient
@@ -23,6 +24,17 @@ _ORDER: Sequence[tuple[frozenset[str], str]] = (
     (frozenset({"microsoft.network/virtualnetworks"}), versions.NETWORK),
     (frozenset({"microsoft.network/networksecuritygroups"}), versions.NETWORK),
 )
+_VM = "/microsoft.compute/virtualmachines/"
+#: What a deleted VM takes along (`deleteOption`), a little after it is gone itself.
+_CASCADING = frozenset(
+    {
+        "microsoft.network/networkinterfaces",
+        "microsoft.compute/disks",
+        "microsoft.network/publicipaddresses",
+    }
+)
+#: Passes for which that is waited for before it is deleted one by one.
+CASCADE_PASSES = 4
 #: Refusals that time heals: another resource still holds this one.
 _NOT_YET = frozenset({400, 409, 412})
 
@@ -51,25 +63,46 @@ async def group_gone(client: ArmClient, subscription: str, group: str) -> bool:
     return await inventory.resource_group(client, subscription, group) is None
 
 
+@dataclass
+class Removal:
+    """What the passes of one removal remember: ids whose deletion was accepted, and how long no VM was left."""
+
+    started: set[str] = field(default_factory=set)
+    passes_without_vms: int = 0
+
+    def waits_for_cascade(self, kinds: frozenset[str]) -> bool:
+        """Whether resources of these kinds may still be on their way out, taken along by a VM of ours."""
+        ours = any(_VM in resource for resource in self.started)
+        return bool(kinds & _CASCADING) and ours and self.passes_without_vms <= CASCADE_PASSES
+
+
 async def delete_tagged_resources(
-    client: ArmClient, subscription: str, group: str, deployment_id: str, *, started: set[str]
+    client: ArmClient, subscription: str, group: str, deployment_id: str, *, memory: Removal
 ) -> list[ResourceView]:
     """One pass: list what carries the deployment's tag, start deleting what nothing needs, return the rest.
 
-    Call it again, after a pause and with the same `started` (ids whose deletion was accepted), until it
-    returns []. The group and what others put in it stay. One list, and one DELETE for each resource: ARM has
+    Call it again, after a pause and with the same `memory`, until it returns []. The group and what others put in it stay. One list, and one DELETE for each resource: ARM has
     no bulk delete below a whole group, and a VM's DELETE takes its disk, NIC and address along.
     """
     left = await inventory.resources(client, subscription, group, deployment_id)
+    if not any(_VM in resource.id.lower() for resource in left):
+        memory.passes_without_vms += 1
     for kinds, api_version in _ORDER:
         tier = [resource for resource in left if resource.type.lower() in kinds]
-        for resource in tier:
-            fresh = resource.id.lower() not in started or resource.provisioning_state == "Failed"
-            if fresh and await _delete(client, resource, api_version):
-                started.add(resource.id.lower())
+        if tier and not memory.waits_for_cascade(kinds):
+            await _delete_all(client, tier, api_version, memory.started)
         if tier:
             break
     return left
+
+
+async def _delete_all(
+    client: ArmClient, tier: Sequence[ResourceView], api_version: str, started: set[str]
+) -> None:
+    for resource in tier:
+        fresh = resource.id.lower() not in started or resource.provisioning_state == "Failed"
+        if fresh and await _delete(client, resource, api_version):
+            started.add(resource.id.lower())
 
 
 async def _delete(client: ArmClient, resource: ResourceView, api_version: str) -> bool:

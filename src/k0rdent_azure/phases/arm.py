@@ -159,7 +159,7 @@ async def is_gone(ctx: Context) -> bool:
     if ctx.names.existing_group is None:
         return await removal.group_gone(ctx.arm, where.subscription, ctx.names.resource_group)
     left = await removal.delete_tagged_resources(
-        ctx.arm, where.subscription, ctx.names.resource_group, ctx.names.deployment_id, started=ctx.removing
+        ctx.arm, where.subscription, ctx.names.resource_group, ctx.names.deployment_id, memory=ctx.removal
     )
     return not left
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.ledger import Ledger
+from k0rdent_azure.azure.removal import Removal
 from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.cluster.apply import K0sctl
 from k0rdent_azure.config.model import Config
@@ -79,8 +80,8 @@ class Context:
     phase: PhaseName = "preparation"
     #: Set while a phase's time is taken; each commit records it, so that a killed run loses little of it.
     stopwatch: Stopwatch | None = None
-    #: Ids whose deletion Azure accepted in this run (only where resources are deleted one by one).
-    removing: set[str] = field(default_factory=set)
+    #: What this run deleted, where resources are deleted one by one.
+    removal: Removal = field(default_factory=Removal)
     _ssh: SshRunner | None = field(default=None, repr=False)
 
     @property
