@@ -81,8 +81,9 @@ async def delete_tagged_resources(
 ) -> list[ResourceView]:
     """One pass: list what carries the deployment's tag, start deleting what nothing needs, return the rest.
 
-    Call it again, after a pause and with the same `memory`, until it returns []. The group and what others put in it stay. One list, and one DELETE for each resource: ARM has
-    no bulk delete below a whole group, and a VM's DELETE takes its disk, NIC and address along.
+    Call it again, after a pause and with the same `memory`, until it returns []. The group and what others
+    put in it stay. One list, and one DELETE for each resource: ARM has no bulk delete below a whole group,
+    and a VM's DELETE takes its disk, NIC and address along.
     """
     left = await inventory.resources(client, subscription, group, deployment_id)
     if not any(_VM in resource.id.lower() for resource in left):
