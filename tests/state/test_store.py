@@ -276,3 +276,82 @@ def test_transactions_against_a_plain_model(tmp_path: Path, batches: list[list[t
         document = store.read()
         assert document.serial == serial
         assert document.data.get("extra", {}) == model
+
+
+def test_archive_moves_everything(store: FileStore, tmp_path: Path) -> None:
+    for start in range(0, INLINE_LIMIT + 100, 100):
+        with store.transaction() as tx:
+            for number in range(start, start + 100):
+                tx.event("preparation", "counted", str(number))
+    target = store.archive(tmp_path / "archive" / "k0rdent-test0001")
+    assert not store.exists()
+    moved = FileStore(target / store.path.name, clock=StillClock())
+    assert len(list(history(moved.read()))) == INLINE_LIMIT + 100
+    assert (target / store.backup.name).exists()
+
+
+def test_a_lost_segment_is_told(store: FileStore) -> None:
+    with store.transaction() as tx:
+        for number in range(INLINE_LIMIT + 1):
+            tx.event("preparation", "counted", str(number))
+    next(segment_folder(store.path).iterdir()).unlink()
+    with pytest.raises(StateInvalidError, match="cannot be read"):
+        list(history(store.read()))
+
+
+@pytest.mark.parametrize(
+    ("where", "message", "hint"),
+    [
+        ("metadata.deployment_idd", "there is no deployment_idd in metadata", "did you mean deployment_id?"),
+        ("nothing.at.all", "there is no nothing in the document", "known here: metadata"),
+        ("events.7", "there is no item 7 in events", "it has 4 items"),
+        ("events.x", "there is no item x in events", "it has 4 items"),
+        ("metadata.deployment_id.x", "metadata.deployment_id holds a value", None),
+    ],
+)
+def test_a_path_that_leads_nowhere(example: FileStore, where: str, message: str, hint: str | None) -> None:
+    with pytest.raises(StateError) as raised:
+        example.read().get(where)
+    assert raised.value.message.startswith(message)
+    assert hint is None or hint in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize("where", ["metadata.deployment_id.x", "events.x", "events"])
+def test_a_change_must_have_a_place(example: FileStore, where: str) -> None:
+    before = example.path.read_bytes()
+    with pytest.raises(StateError), example.transaction() as tx:
+        tx.merge(where, {"a": 1})
+    assert example.path.read_bytes() == before
+
+
+def test_paths_reach_into_lists_and_odd_keys(example: FileStore) -> None:
+    with example.transaction() as tx:
+        tx.set("events.0.message", "edited")
+        tx.set(("azure_resources", "tags", "with.dot"), "x")
+    document = example.read()
+    assert document.get("events.0.message") == "edited"
+    assert document.get(("azure_resources", "tags", "with.dot")) == "x"
+
+
+def test_the_newest_version_is_read_even_when_another_writer_wrote_it(store: FileStore) -> None:
+    store.read()
+    with FileStore(store.path, clock=StillClock()).transaction() as tx:
+        tx.set("metadata.deployment_status", "failed")
+    assert store.read().state.metadata.deployment_status == "failed"
+
+
+def test_a_folder_in_place_of_the_file(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StateInvalidError, match="cannot read"):
+        FileStore(path, clock=StillClock()).read()
+
+
+def test_a_file_without_lineage_gets_one(example: FileStore) -> None:
+    assert example.read().lineage is None
+    with example.transaction() as tx:
+        tx.set("k0rdent.status", "ready")
+    lineage = example.read().lineage
+    assert lineage
+    with example.transaction() as tx:
+        tx.set("k0rdent.status", "failed")
+    assert example.read().lineage == lineage
