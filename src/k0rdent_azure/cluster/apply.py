@@ -8,31 +8,29 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
+from k0rdent_azure.cluster.k0sctl_log import Follower, Progress, errors_in, last_errors
 from k0rdent_azure.errors import ClusterError, PrerequisiteError
+from k0rdent_azure.hosts.command import printable
+
+__all__ = ["K0sctl", "Progress", "last_errors", "running"]
 
 #: Real seconds between two looks at k0sctl's log: progress for a person, not a poll of anything outside.
 LOOK = 0.2
 #: Real seconds for `version` and `kubeconfig`.
 SHORT = 120.0
-
-_MESSAGE = re.compile(r'level=(?P<level>\w+) msg="(?P<text>(?:[^"\\]|\\.)*)"')
-_HOST = re.compile(r"^(?:\[ssh\] )?(?P<address>[0-9a-fA-F.:]+):(?P<port>\d+): (?P<text>.*)$")
-_PHASE = re.compile(r"^==> Running phase: (?P<phase>.*)$")
-_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-#: Long runs of base64 are keys, certificates or tokens; none of them helps to understand an error.
-_SECRET = re.compile(r"[A-Za-z0-9+/_=-]{60,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One line of k0sctl's log: a phase that begins, or what is being done on the host at `host`."""
-
-    text: str
-    phase: str | None = None
-    host: str | None = None
+#: How often a lock is tried that somebody who only looks (`running`) may hold for a moment.
+LOCK_TRIES = 20
+#: What of our environment is no business of k0sctl: an agent's keys would be tried before ours.
+WITHHELD = (
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "DEBUG",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+)
 
 
 class K0sctl:
@@ -44,8 +42,8 @@ class K0sctl:
     async def version(self) -> str:
         """What it calls itself, on one line."""
         output = await self._output(["version"], known_hosts=None)
-        match = re.search(r"^version: (.+)$", _clean(output), re.MULTILINE)
-        return f"k0sctl {match[1].strip() if match else '(unknown version)'}"
+        match = re.search(r"^version: (.+)$", printable(output), re.MULTILINE)
+        return f"k0sctl {match[1].strip()[:80] if match else '(unknown version)'}"
 
     async def apply(
         self,
@@ -57,11 +55,11 @@ class K0sctl:
     ) -> None:
         """Bring the cluster to what `config` says; a second run of the same changes nothing.
 
-        Raises ClusterError with k0sctl's own last errors. A caller that is cancelled leaves k0sctl at work;
-        `finish_running` finds it again.
+        Raises ClusterError with k0sctl's own last errors, PrerequisiteError where it cannot be started. A
+        caller that is cancelled leaves k0sctl at work; `finish_running` finds it again.
         """
-        process = self._start(["apply", "--config", str(config)], known_hosts, log)
-        follower = _Follower(log)
+        process = await self._start_when_free(["apply", "--config", str(config)], known_hosts, log)
+        follower = Follower(log)
         while process.poll() is None:
             await asyncio.sleep(LOOK)
             for progress in follower.new():
@@ -85,16 +83,44 @@ class K0sctl:
     async def kubeconfig(
         self, config: Path, *, known_hosts: Path, address: str, cluster: str, user: str
     ) -> str:
-        """The admin kubeconfig's text. It is a secret: it goes to a 0600 file and nowhere else."""
+        """The admin kubeconfig's text. It is a secret: it goes to a 0600 file and nowhere else.
+
+        Raises ClusterError, PrerequisiteError.
+        """
         words = ["kubeconfig", "--config", str(config), "--address", address]
         return await self._output([*words, "--cluster", cluster, "--user", user], known_hosts=known_hosts)
 
+    async def _start_when_free(
+        self, words: Sequence[str], known_hosts: Path, log: Path
+    ) -> subprocess.Popen[bytes]:
+        for _ in range(LOCK_TRIES):
+            with suppress(BlockingIOError):
+                return self._start(words, known_hosts, log)
+            await asyncio.sleep(LOOK / 10)
+        raise ClusterError(
+            "another k0sctl is at work on this cluster", hint="run resume: it waits until that one ends"
+        )
+
     def _start(self, words: Sequence[str], known_hosts: Path, log: Path) -> subprocess.Popen[bytes]:
+        """Raises BlockingIOError where another one holds the lock; its log is not touched then."""
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(_lock_path(log), os.O_RDWR | os.O_CREAT, 0o600)
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A new file, never the old one cut: that one may have other permissions or be a link.
+            log.unlink(missing_ok=True)
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            try:
+                return self._spawn(words, known_hosts, output, lock)
+            finally:
+                os.close(output)
+        finally:
+            os.close(lock)
+
+    def _spawn(
+        self, words: Sequence[str], known_hosts: Path, output: int, lock: int
+    ) -> subprocess.Popen[bytes]:
+        try:
             return subprocess.Popen(
                 [*self._argv, *words],
                 stdin=subprocess.DEVNULL,
@@ -105,15 +131,8 @@ class K0sctl:
                 # The child keeps the lock open: it ends with the child, whatever happens to us.
                 pass_fds=(lock,),
             )
-        except BlockingIOError as error:
-            raise ClusterError("another k0sctl is at work on this cluster", hint="wait for it") from error
         except OSError as error:
-            raise PrerequisiteError(
-                f"cannot start {self._argv[0]}: {error.strerror}", hint="see `k0rdent-azure doctor`"
-            ) from error
-        finally:
-            os.close(lock)
-            os.close(output)
+            raise self._cannot_start(error) from error
 
     async def _output(self, words: Sequence[str], *, known_hosts: Path | None) -> str:
         try:
@@ -124,21 +143,30 @@ class K0sctl:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=_environment(known_hosts),
+                # The terminal's Ctrl-C is for us: we decide what it means.
+                start_new_session=True,
             )
         except OSError as error:
-            raise PrerequisiteError(
-                f"cannot start {self._argv[0]}: {error.strerror}", hint="see `k0rdent-azure doctor`"
-            ) from error
+            raise self._cannot_start(error) from error
         try:
             async with asyncio.timeout(SHORT):
                 stdout, stderr = await process.communicate()
         except TimeoutError as error:
-            process.kill()
             raise ClusterError(f"no end of `k0sctl {words[0]}` within {SHORT:.0f} s") from error
+        finally:
+            # These only read; ended early they leave nothing half done.
+            with suppress(ProcessLookupError):
+                if process.returncode is None:
+                    process.kill()
         if process.returncode:
-            reason = _errors(stderr.decode(errors="replace")) or f"exit {process.returncode}"
-            raise ClusterError(f"k0sctl {words[0]}: {reason}")
+            reason = errors_in(stderr.decode(errors="replace")) or f"exit {process.returncode}"
+            raise ClusterError(f"k0sctl {words[0]}: {reason}", hint="mend the cause, then run resume")
         return stdout.decode(errors="replace")
+
+    def _cannot_start(self, error: OSError) -> PrerequisiteError:
+        return PrerequisiteError(
+            f"cannot start {self._argv[0]}: {error.strerror}", hint="see `k0rdent-azure doctor`"
+        )
 
 
 def running(log: Path) -> bool:
@@ -148,65 +176,13 @@ def running(log: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        # Shared: those who only look do not get into each other's way.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
     finally:
         os.close(descriptor)
     return False
-
-
-def last_errors(log: Path) -> str:
-    """The last error lines of a log, fit to be shown."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "no log"
-    return _errors(text) or "see the log"
-
-
-def _errors(text: str) -> str:
-    clean = _clean(text)
-    errors = [
-        match["text"].replace('\\"', '"')
-        for match in _MESSAGE.finditer(clean)
-        if match["level"] in ("error", "fatal")
-    ]
-    lines = errors or [line for line in clean.splitlines() if line.strip()]
-    return _SECRET.sub("…", "; ".join(dict.fromkeys(lines[-3:])))[:600]
-
-
-class _Follower:
-    """Reads what was added to a log since the last look, whole lines only."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-        self._offset = 0
-
-    def new(self) -> list[Progress]:
-        with self._log.open("rb") as stream:
-            stream.seek(self._offset)
-            added = stream.read()
-        whole = added[: added.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        lines = _clean(whole.decode(errors="replace")).splitlines()
-        return [progress for line in lines if (progress := _progress(line)) is not None]
-
-
-def _progress(line: str) -> Progress | None:
-    match = _MESSAGE.search(line)
-    if match is None or match["level"] not in ("info", "warning"):
-        return None
-    text = match["text"].replace('\\"', '"')
-    phase = _PHASE.match(text)
-    if phase is not None:
-        return Progress(text, phase=phase["phase"])
-    host = _HOST.match(text)
-    return Progress(host["text"], host=host["address"]) if host is not None else None
-
-
-def _clean(text: str) -> str:
-    return _CONTROL.sub("", text)
 
 
 def _lock_path(log: Path) -> Path:
@@ -214,9 +190,11 @@ def _lock_path(log: Path) -> Path:
 
 
 def _environment(known_hosts: Path | None) -> dict[str, str]:
-    """Ours, with the pinned host keys, without an agent whose keys would be tried first."""
-    environment = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
+    """Ours without what is withheld, with the pinned host keys; nothing is sent home, nothing coloured."""
+    environment = {key: value for key, value in os.environ.items() if key not in WITHHELD}
     environment |= {"DISABLE_TELEMETRY": "true", "DISABLE_UPGRADE_CHECK": "true", "NO_COLOR": "1"}
+    # An empty SSH_KNOWN_HOSTS would mean "trust everybody".
+    environment.pop("SSH_KNOWN_HOSTS", None)
     if known_hosts is not None:
         environment["SSH_KNOWN_HOSTS"] = str(known_hosts)
     return environment

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.ssh import Gateway
 
 
@@ -31,7 +32,12 @@ def cluster_config(
     gateway: Gateway | None,
     api_sans: Sequence[str],
 ) -> str:
-    """The YAML that `k0sctl apply` takes; k0sctl parses it strictly, so nothing more may stand in it."""
+    """The YAML that `k0sctl apply` takes; k0sctl parses it strictly, so nothing more may stand in it.
+
+    Dollar signs are doubled, because k0sctl replaces `$NAME` in the file by environment variables.
+    """
+    # k0s refuses to start a single node that is to balance load among controllers.
+    balanced = all(node.role != "single" for node in nodes)
     document = {
         "apiVersion": "k0sctl.k0sproject.io/v1beta1",
         "kind": "Cluster",
@@ -48,9 +54,10 @@ def cluster_config(
                     "spec": {
                         "api": {"sans": list(api_sans)},
                         "network": {
+                            # It uses VXLAN; k0s' default provider uses IP-in-IP, which Azure drops.
                             "provider": "calico",
                             # Several controllers without a load balancer: each node balances by itself.
-                            "nodeLocalLoadBalancing": {"enabled": True, "type": "EnvoyProxy"},
+                            "nodeLocalLoadBalancing": {"enabled": balanced, "type": "EnvoyProxy"},
                         },
                         "telemetry": {"enabled": False},
                     },
@@ -59,35 +66,42 @@ def cluster_config(
         },
     }
     text: str = yaml.safe_dump(document, sort_keys=False, width=1000)
-    return text
+    return text.replace("$", "$$")
 
 
 def _host(node: Node, username: str, key_path: Path, gateway: Gateway | None) -> dict[str, object]:
-    ssh: dict[str, object] = {
-        "address": node.ssh_address,
-        "user": username,
-        "port": 22,
-        "keyPath": str(key_path),
-    }
+    ssh = _login(node.ssh_address, 22, username, key_path)
     if gateway is not None:
-        ssh["bastion"] = {
-            "address": gateway.host,
-            "user": gateway.username,
-            "port": gateway.port,
-            "keyPath": str(gateway.key_path),
-        }
-    return {
+        ssh["bastion"] = _login(gateway.host, gateway.port, gateway.username, gateway.key_path)
+    host: dict[str, object] = {
         "role": node.role,
         "hostname": node.name,
         "privateAddress": node.private_address,
         "ssh": ssh,
     }
+    if node.role == "controller+worker":
+        # There are no workers then: without this nothing could be scheduled anywhere.
+        host["noTaints"] = True
+    return host
+
+
+def _login(address: str, port: int, username: str, key_path: Path) -> dict[str, object]:
+    return {"address": address, "user": username, "port": port, "keyPath": str(key_path)}
 
 
 def known_hosts(entries: Iterable[tuple[str, int, str]]) -> str:
-    """A known_hosts file of (address, port, public key): unknown hosts would be trusted, a mismatch aborts."""
+    """A known_hosts file of (address, port, public key): unknown hosts would be trusted, a mismatch aborts.
+
+    Raises HostError where a key is missing: a line without one would leave that host unpinned.
+    """
     lines = []
     for address, port, key in entries:
+        words = key.split()
+        if len(words) < 2:
+            raise HostError(
+                f"no usable host key is recorded for {address}",
+                hint="check host_key of the virtual machines in deployment-state.yaml",
+            )
         where = address if port == 22 else f"[{address}]:{port}"
-        lines.append(f"{where} {' '.join(key.split()[:2])}\n")
+        lines.append(f"{where} {words[0]} {words[1]}\n")
     return "".join(lines)

@@ -12,8 +12,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from k0rdent_azure.errors import ClusterError
+from k0rdent_azure.hosts.command import printable
 from k0rdent_azure.state.model import Component
 
+#: How kubectl says that an object, or its kind, does not exist (yet).
+ABSENT = (
+    "(NotFound)",
+    "the server doesn't have a resource type",
+    "the server could not find the requested resource",
+)
 MANAGEMENT = "managements.k0rdent.mirantis.com"
 #: Installing pulls images; helm gives up after this. Go duration syntax.
 HELM_TIMEOUT = "20m"
@@ -98,18 +105,30 @@ async def chart_error(kubectl: Kubectl, *, release: str) -> str | None:
     words = ["get", "charts.helm.k0sproject.io", chart_name(release), "-n", "kube-system", "-o", "json"]
     chart = await _get(kubectl, words)
     status = chart.get("status") if chart else None
-    return str(status["error"]) if isinstance(status, dict) and status.get("error") else None
+    error = status.get("error") if isinstance(status, dict) else None
+    return printable(str(error))[:300] if error else None
 
 
-async def observe(kubectl: Kubectl) -> Readiness:
-    """How far kcm is. Raises ClusterError where kubectl itself fails."""
-    return readiness(await _get(kubectl, ["get", MANAGEMENT, "kcm", "-o", "json"]))
+async def observe(kubectl: Kubectl, *, release: str = "kcm") -> Readiness:
+    """How far kcm is; while there is no Management object, what helm says of the chart.
+
+    An API server that does not answer is "not yet": it restarts now and then while a cluster settles.
+    """
+    try:
+        management = await _get(kubectl, ["get", MANAGEMENT, "kcm", "-o", "json"])
+        error = await chart_error(kubectl, release=release) if management is None else None
+    except ClusterError as failure:
+        return Readiness(ready=False, message=failure.message)
+    if error is not None:
+        return Readiness(ready=False, message=f"helm: {error}")
+    return readiness(management)
 
 
 def readiness(management: Mapping[str, object] | None) -> Readiness:
     """The verdict on a Management object; none yet means "not yet".
 
-    Ready: condition `Ready` is True for the current generation, and the release in force is the wanted one.
+    Ready: condition `Ready` is True for the current generation, the release in force is the wanted one, and
+    the object is not on its way out.
     """
     if management is None:
         return Readiness(ready=False, message="waiting for the Management object")
@@ -117,12 +136,18 @@ def readiness(management: Mapping[str, object] | None) -> Readiness:
     components = _components(status)
     release = status.get("release")
     condition = _condition(status)
-    generation = _mapping(management, "metadata").get("generation")
-    current = status.get("observedGeneration") == generation
-    ready = condition.get("status") == "True" and current and release == spec.get("release")
+    metadata = _mapping(management, "metadata")
+    generation = metadata.get("generation")
+    # A condition may carry a generation of its own; where it does not, the object's counts.
+    current = {status.get("observedGeneration"), condition.get("observedGeneration", generation)} == {
+        generation
+    }
+    installed = release is not None and release == spec.get("release")
+    leaving = metadata.get("deletionTimestamp") is not None
+    ready = condition.get("status") == "True" and current and installed and not leaving
     return Readiness(
         ready=ready,
-        message="ready" if ready else _missing(components, condition),
+        message="ready" if ready else "is being deleted" if leaving else _missing(components, condition),
         release=str(release) if release else None,
         components=components,
     )
@@ -131,18 +156,21 @@ def readiness(management: Mapping[str, object] | None) -> Readiness:
 def _missing(components: Mapping[str, Component], condition: Mapping[str, object]) -> str:
     failed = [f"{name}: {component.error}" for name, component in components.items() if component.error]
     if failed:
-        return "; ".join(failed)[:300]
+        return printable("; ".join(failed))[:300]
     done = sum(component.success for component in components.values())
     if components and done < len(components):
         return f"{done} of {len(components)} components are up"
-    return str(condition.get("message") or condition.get("reason") or "waiting for the Ready condition")[:300]
+    if condition.get("status") == "True":
+        return "waiting for the newest release to be in force"
+    text = condition.get("message") or condition.get("reason") or "waiting for the Ready condition"
+    return printable(str(text))[:300]
 
 
 def _components(status: Mapping[str, object]) -> dict[str, Component]:
     return {
         name: Component(
             success=bool(component.get("success")),
-            error=str(component["error"])[:300] if component.get("error") else None,
+            error=printable(str(component["error"]))[:300] if component.get("error") else None,
         )
         for name, component in _mapping(status, "components").items()
         if isinstance(component, dict)
@@ -161,7 +189,8 @@ async def _get(kubectl: Kubectl, words: list[str]) -> dict[str, object] | None:
     """An object, or None where neither it nor (yet) its kind exists."""
     result = await kubectl(words, None)
     if result.exit_status:
-        if "NotFound" in result.stderr or "the server doesn't have a resource type" in result.stderr:
+        # kubectl has one exit status for everything; its words are the API's reasons, stable since 1.0.
+        if any(phrase in result.stderr for phrase in ABSENT):
             return None
         raise ClusterError(f"kubectl {' '.join(words[:3])}: {_reason(result)}")
     try:
@@ -177,4 +206,4 @@ def _mapping(document: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 
 def _reason(result: CommandOutput) -> str:
-    return result.stderr.strip()[-300:] or f"exit {result.exit_status}"
+    return printable(result.stderr).strip()[-300:] or f"exit {result.exit_status}"

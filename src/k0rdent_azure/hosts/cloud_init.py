@@ -7,6 +7,7 @@ from typing import Literal
 
 import yaml
 
+from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.keys import KeyPair
 
 CloudInitStatus = Literal["pending", "running", "done", "failed"]
@@ -29,6 +30,7 @@ def user_data(*, hostname: str, host_key: KeyPair, wireguard_config: str, interf
     """The `#cloud-config` of one VM: the same bytes for the same input, because Azure refuses a change.
 
     `ssh_keys` sets the host key, so that it can be pinned before first contact; no other one is made then.
+    Raises HostError where it is larger than Azure takes.
     """
     document = {
         "hostname": hostname,
@@ -52,11 +54,17 @@ def user_data(*, hostname: str, host_key: KeyPair, wireguard_config: str, interf
         "final_message": f"{hostname}: cloud-init finished after $UPTIME seconds",
     }
     text: str = yaml.dump(document, Dumper=_BlockDumper, sort_keys=False, width=1000)
-    return f"#cloud-config\n{text}"
+    data = f"#cloud-config\n{text}"
+    size = len(data.encode())
+    if size >= MAX_BYTES:
+        raise HostError(
+            f"the cloud-init data of {hostname} has {size} bytes; Azure takes less than {MAX_BYTES}"
+        )
+    return data
 
 
 def status_command() -> str:
-    """Exit 0 done, 1 failed, 2 done with recoverable errors; the JSON is there in each case."""
+    """Exit 0 done, 1 failed, 2 done with recoverable errors; the JSON is there in each case (22.4 and later)."""
     return "cloud-init status --format json"
 
 

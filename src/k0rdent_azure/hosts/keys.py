@@ -32,8 +32,9 @@ def ssh_public_from_private(private: str, *, comment: str) -> str:
     """The public line of a private key file's text. Raises HostError where it is not an unencrypted key."""
     try:
         key = asyncssh.import_private_key(private)
-    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise HostError("the SSH private key file cannot be read as an unencrypted key") from error
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        # Not chained: the cause may quote the key.
+        raise HostError("the SSH private key file cannot be read as an unencrypted key") from None
     kind, blob = key.export_public_key("openssh").decode().split()[:2]
     return f"{kind} {blob} {comment}".strip()
 
@@ -48,6 +49,9 @@ def wireguard_keypair() -> KeyPair:
 
 
 def wireguard_public_from_private(private: str) -> str:
-    """What `wg pubkey` prints for a private key."""
-    key = X25519PrivateKey.from_private_bytes(base64.b64decode(private))
+    """What `wg pubkey` prints for a private key. Raises HostError where it is not 32 bytes in base64."""
+    try:
+        key = X25519PrivateKey.from_private_bytes(base64.b64decode(private.strip(), validate=True))
+    except ValueError:
+        raise HostError("a WireGuard private key is not 32 bytes in base64") from None
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()

@@ -29,7 +29,7 @@ class K0rdentInstall:
         await self._wait(ctx)
 
     async def _observe(self, ctx: Context) -> Readiness:
-        readiness = await kcm.observe(_kubectl(ctx))
+        readiness = await kcm.observe(_kubectl(ctx), release=_release(ctx))
         recorded = ctx.state.k0rdent
         assert recorded is not None, "the state begins with a k0rdent section"  # noqa: S101
         with ctx.commit() as tx:

@@ -61,7 +61,9 @@ class ClusterConfig:
 def read(path: Path) -> ClusterConfig:
     """Raises ConfigError for a file that k0sctl would refuse."""
     try:
-        documents = [item for item in yaml.safe_load_all(path.read_bytes()) if item is not None]
+        # k0sctl replaces environment variables first; of that, only the escaped dollar sign is known here.
+        text = path.read_bytes().replace(b"$$", b"$")
+        documents = [item for item in yaml.safe_load_all(text) if item is not None]
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"can't read the k0sctl configuration {path}: {error}") from None
     clusters = [item for item in documents if isinstance(item, dict) and item.get("kind") == "Cluster"]

@@ -1,0 +1,172 @@
+"""One SSH login: to a host whose key is known beforehand, with our key only.
+
+No agent, no `~/.ssh`, no trust on first use: what the state does not name takes no part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from k0rdent_azure.errors import HostError, HostKeyMismatchError, HostUnreachableError
+from k0rdent_azure.hosts.command import printable
+
+#: Real seconds between keepalives, and how many unanswered ones end a connection.
+KEEPALIVE = 15
+KEEPALIVE_MISSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One host: `address` is an IP or a name, `host_key` the OpenSSH public key that it must show."""
+
+    name: str
+    address: str
+    host_key: str
+    username: str
+    port: int = 22
+
+
+async def login(
+    target: Target,
+    *,
+    key_path: Path,
+    tunnel: asyncssh.SSHClientConnection | None,
+    timeout: float,
+    handshakes: asyncio.Semaphore,
+) -> asyncssh.SSHClientConnection:
+    """A new connection; `timeout` is in real seconds, for the way there and for the handshake each.
+
+    Only handshakes are counted: a host that is not there yet must not keep the others waiting.
+    Raises HostUnreachableError, HostKeyMismatchError, and HostError for an unusable key.
+    """
+    host_key, client_key = _host_key(target), _client_key(key_path)
+    sock: socket.socket | None = None
+    try:
+        if tunnel is None:
+            async with asyncio.timeout(timeout):
+                sock = await _dial(target.address, target.port)
+        async with handshakes, asyncio.timeout(timeout):
+            return await _handshake(target, host_key, client_key, tunnel, sock)
+    except asyncssh.HostKeyNotVerifiable as error:
+        _close(sock)
+        raise HostKeyMismatchError(
+            f"{target.name} ({target.address}) shows another host key than the one recorded for it",
+            hint="someone else answers at that address; do not go on before you know who",
+        ) from error
+    except asyncssh.PermissionDenied as error:
+        _close(sock)
+        raise unreachable(
+            target, error, hint=f"it answers, but does not let {target.username} in with {key_path}"
+        ) from error
+    except (asyncssh.Error, OSError) as error:
+        _close(sock)
+        raise unreachable(target, error) from error
+    except BaseException:
+        _close(sock)
+        raise
+
+
+async def _handshake(
+    target: Target,
+    host_key: asyncssh.SSHKey,
+    client_key: asyncssh.SSHKey,
+    tunnel: asyncssh.SSHClientConnection | None,
+    sock: socket.socket | None,
+) -> asyncssh.SSHClientConnection:
+    return await asyncssh.connect(
+        target.address,
+        target.port,
+        sock=sock,
+        tunnel=tunnel,
+        username=target.username,
+        client_keys=[client_key],
+        known_hosts=([host_key], [], []),
+        # Asking for the pinned kind only: a server with several would show its favourite.
+        server_host_key_algs=[name.decode() for name in host_key.sig_algorithms],
+        x509_trusted_certs=None,
+        x509_trusted_cert_paths=[],
+        agent_path=None,
+        config=[],
+        preferred_auth="publickey",
+        compression_algs=["none"],
+        keepalive_interval=KEEPALIVE,
+        keepalive_count_max=KEEPALIVE_MISSES,
+    )
+
+
+async def _dial(address: str, port: int) -> socket.socket:
+    """A connected TCP socket, to the first of the name's addresses that answers. Raises OSError."""
+    if not address:
+        raise OSError("its address is not known yet")
+    loop = asyncio.get_running_loop()
+    failure = OSError("the name has no address")
+    for family, kind, protocol, _, where in await _addresses(address, port):
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(0)
+        try:
+            await loop.sock_connect(sock, where)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
+
+
+async def _addresses(
+    address: str, port: int
+) -> list[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]]:
+    try:
+        # An address needs no thread: a lookup that hangs in one cannot be cancelled.
+        return [*socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)]
+    except socket.gaierror:
+        found = await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_STREAM)
+        return [*found]
+
+
+def _host_key(target: Target) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.import_public_key(target.host_key)
+    except asyncssh.KeyImportError as error:
+        raise HostError(
+            f"no usable host key is recorded for {target.name}",
+            hint="check its host_key in deployment-state.yaml; without it nobody can tell who answers",
+        ) from error
+
+
+def _client_key(path: Path) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.read_private_key(str(path))
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        reason = "is not an unencrypted private key"
+    raise HostError(f"the SSH private key {path}: {reason}", hint="put the deployment's own key back there")
+
+
+def unreachable(target: Target, error: BaseException, *, hint: str | None = None) -> HostUnreachableError:
+    """What stands between us and the host, in the words of whoever said it."""
+    reason = str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        reason = "no answer in time"
+    elif isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        # asyncio's own words are "Connect call failed ('20.1.2.3', 22)".
+        reason = os.strerror(error.errno)
+    return HostUnreachableError(
+        f"no SSH connection to {target.name} ({target.address}:{target.port}): {printable(reason)[:200]}",
+        hint=hint or f"is it running, and may TCP port {target.port} leave this network?",
+    )
+
+
+def _close(sock: socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()
