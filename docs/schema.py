@@ -15,7 +15,7 @@ import yaml
 
 from docs.meanings import MEANINGS
 from k0rdent_azure.state import model
-from k0rdent_azure.state.checks import _TIMES as TIME_KEYS
+from k0rdent_azure.state.checks import TIME_KEYS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "tests" / "data" / "state-example.yaml"

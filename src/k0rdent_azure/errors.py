@@ -31,13 +31,15 @@ do now. Neither ever holds a private key, a token or a kubeconfig.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One thing wrong (or doubtful) in a document, told so that a person can find and mend it.
 
     `path` is the dotted path in the document (`cluster.controllers.count`), `line` counts from 1,

@@ -1,4 +1,4 @@
-"""`state check` and `state get` through the command line."""
+"""`state check`, `state get` and `state schema` through the command line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from k0rdent_azure.cli.main import main
+from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.state.codec import dump
+from k0rdent_azure.state.store import FileStore
 from tests.report.states import EXAMPLE, complete, key
 
 PEER = "wireguard.peers.k0s-worker-1"
@@ -17,7 +18,9 @@ PEER = "wireguard.peers.k0s-worker-1"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "deployment-state.yaml").write_bytes(dump(complete()))
+    path = tmp_path / "deployment-state.yaml"
+    path.touch(mode=0o600)
+    path.write_bytes(dump(complete()))
     return tmp_path
 
 
@@ -28,8 +31,31 @@ def get(folder: Path, *words: str) -> int:
 def test_check_valid(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-C", str(folder), "state", "check"]) == 0
     captured = capsys.readouterr()
-    assert "is valid" in captured.out
-    assert captured.err == ""
+    assert captured.out.endswith("is valid (1 warning); 9 events verified\n")
+    assert "9 of 9 events carry no chain" in captured.err
+
+
+def test_check_counts_sealed_events_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FileStore(folder / "deployment-state.yaml", clock=SystemClock()).transaction() as tx:
+        for index in range(600):
+            tx.event("complete", "looked", f"look {index}")
+    assert main(["-C", str(folder), "state", "check"]) == 0
+    assert "; 609 events verified" in capsys.readouterr().out
+    assert main(["-C", str(folder), "state", "check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["events"] == 609
+
+
+def test_check_finds_an_edited_event(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "deployment-state.yaml"
+    with FileStore(path, clock=SystemClock()).transaction() as tx:
+        tx.event("complete", "looked", "nothing to see")
+        tx.event("complete", "looked", "still nothing")
+    path.write_text(path.read_text().replace("nothing to see", "everything fine"))
+    assert main(["-C", str(folder), "state", "check", "--json"]) == 4
+    found = json.loads(capsys.readouterr().out)
+    assert (found["valid"], found["events"]) == (False, None)
+    assert found["faults"][0]["path"] == "events.9"
+    assert "looked" in path.read_text().splitlines()[found["faults"][0]["line"] + 1]
 
 
 def test_check_prints_doubts_and_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +98,7 @@ def test_check_names_a_good_backup(folder: Path, capsys: pytest.CaptureFixture[s
     path.with_name(path.name + ".backup").write_bytes(path.read_bytes())
     path.write_text("broken")
     assert main(["-C", str(folder), "state", "check"]) == 4
-    assert f"{path}.backup is valid" in capsys.readouterr().err
+    assert f"the newest good copy is {path}.backup" in capsys.readouterr().err
 
 
 def test_check_without_a_file(tmp_path: Path) -> None:
@@ -86,9 +112,13 @@ def test_get_scalars_one_a_line(folder: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.splitlines() == ["complete", "73", "true", "config_validated"]
 
 
-def test_get_a_mapping_as_yaml_or_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_get_a_mapping_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert get(folder, "api_calls") == 0
-    assert yaml.safe_load(capsys.readouterr().out) == complete()["api_calls"]
+    assert json.loads(capsys.readouterr().out) == complete()["api_calls"]
+    assert get(folder, "api_calls", "metadata.serial") == 0
+    section, serial = capsys.readouterr().out.splitlines()
+    assert json.loads(section) == complete()["api_calls"]
+    assert serial == "73"
     assert get(folder, "api_calls", "--json") == 0
     assert json.loads(capsys.readouterr().out) == complete()["api_calls"]
     assert get(folder, "api_calls.total", "metadata.serial", "--json") == 0
@@ -121,3 +151,44 @@ def test_get_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str])
     assert "serial" in capsys.readouterr().err
     assert get(folder, "metadata.serial", "nothing.at.all") == 4
     assert capsys.readouterr().out == "", "either everything or nothing"
+
+
+def test_a_default_stands_for_what_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = ("metadata.serial", "k0rdent.nothing", "metadata.serial.deeper")
+    assert get(folder, *paths, "--default", "5 m") == 0
+    assert capsys.readouterr().out.splitlines() == ["73", "5 m", "5 m"]
+    assert get(folder, *paths, "--default", "[5]", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == dict(zip(paths, (73, [5], [5]), strict=True))
+    assert get(folder, "nothing", "--default", "") == 0
+    assert capsys.readouterr().out == "\n"
+
+
+def test_a_default_reveals_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "deployment-state.yaml"
+    before = path.read_bytes()
+    assert get(folder, f"{PEER}.private_key", "--default", "none") == 2
+    assert get(folder, "wireguard.peers.nobody.private_key", "--default", "none", "--reveal") == 0
+    assert capsys.readouterr().out == "none\n"
+    assert path.read_bytes() == before, "nothing was revealed, so no event tells of it"
+
+
+def test_a_broken_file_has_no_defaults(folder: Path) -> None:
+    (folder / "deployment-state.yaml").write_text("broken: [")
+    assert get(folder, "metadata.serial", "--default", "1") == 4
+
+
+def test_a_broken_trail_has_no_defaults(folder: Path) -> None:
+    """A long trail is read only when it is asked for; what is wrong with it is no missing path."""
+    path = folder / "deployment-state.yaml"
+    head = dump({key: value for key, value in complete().items() if key != "events"}).decode()
+    item = '  - {timestamp: "2026-03-04T10:00:00Z", phase: complete, action: looked}\n'
+    path.write_text(head + "events:\n" + item * 20 + "  - [\n" + item * 40_000)
+    assert get(folder, "metadata.serial", "--default", "1") == 0
+    assert get(folder, "events.0.action", "--default", "1") == 4
+
+
+def test_the_schema_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-C", str(tmp_path), "state", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "Peer" in schema["$defs"]

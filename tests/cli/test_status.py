@@ -183,6 +183,7 @@ def test_json_never_carries_what_acts_on_a_terminal() -> None:
     text = json_text({"a": "\x1b[2J\x9b31m\u202e東京"})
     assert not set(text) & {"\x1b", "\x9b", "\u202e"}
     assert json.loads(text) == {"a": "\x1b[2J\x9b31m\u202e東京"}
+    assert json_text("\x7f") == '"\\u007f"'
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])

@@ -156,4 +156,4 @@ def test_the_calls_are_the_same_at_any_speed(product: Product, tmp_path: Path) -
         finally:
             other.run("rehearse", "stop", expect=None)
 
-    assert calls("60") == calls("150")
+    assert calls("50") == calls("100")

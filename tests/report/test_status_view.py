@@ -12,8 +12,9 @@ from rich.console import Console
 from k0rdent_azure.report.picture import svg
 from k0rdent_azure.report.status import summary
 from k0rdent_azure.report.status_view import render
+from k0rdent_azure.report.vm_table import MOST_LINES
 from k0rdent_azure.state.lock import Holder
-from tests.report.states import EXAMPLE, HOLDER, NOW, Data, complete, creating, failed, state
+from tests.report.states import EXAMPLE, HOLDER, NOW, Data, complete, creating, failed, names, state
 
 
 def drawn(
@@ -160,6 +161,58 @@ def test_many_vms_at_80_columns() -> None:
         vms[f"k0s-worker-{index}"] = vms["k0s-worker-1"]
     lines = drawn(data, width=80).splitlines()
     assert len([line for line in lines if line.startswith("k0s-worker-")]) == 50
+
+
+def crowd(workers: int) -> Data:
+    """The finished deployment with so many workers, all of them ready."""
+    data = complete()
+    cluster = data["k0s_cluster"]["workers"]
+    for group in (data["azure_resources"]["virtual_machines"], data["wireguard"]["peers"], cluster):
+        for index in range(3, workers + 1):
+            group[f"k0s-worker-{index}"] = dict(group["k0s-worker-1"])
+    return data
+
+
+def listed(text: str) -> list[str]:
+    return [line.split()[0] for line in text.splitlines() if line.startswith("k0s-")]
+
+
+def test_as_many_vms_as_a_screen_holds_are_all_listed() -> None:
+    text = drawn(crowd(MOST_LINES - 3))
+    assert len(listed(text)) == MOST_LINES
+    assert "more:" not in text
+
+
+def test_of_a_thousand_vms_the_first_are_listed_and_the_others_counted() -> None:
+    text = drawn(crowd(1000))
+    assert listed(text) == [name for name, _ in names()[:3]] + [f"k0s-worker-{n}" for n in range(1, 58)]
+    assert "workers  1000 of 1000 ready" in text
+    assert "… and 943 more: 943 ready (status --json lists all)" in text
+
+
+def test_of_a_thousand_vms_those_that_are_not_well_are_listed_in_their_place() -> None:
+    data = crowd(1000)
+    vms = data["azure_resources"]["virtual_machines"]
+    vms["k0s-worker-700"] |= {"status": "failed", "detail": "no capacity"}
+    vms["k0s-worker-900"]["status"] = "creating"
+    text = drawn(data)
+    assert listed(text)[-3:] == ["k0s-worker-55", "k0s-worker-700", "k0s-worker-900"]
+    assert "no capacity" in text
+    assert "and 943 more: 943 ready" in text
+
+
+def test_where_more_vms_are_not_ready_than_are_listed_the_failed_come_first_and_the_rest_is_told() -> None:
+    data = crowd(200)
+    workers = [vm for name, vm in data["azure_resources"]["virtual_machines"].items() if "worker" in name]
+    for vm in workers[:100]:
+        vm["status"] = "creating"
+    for vm in workers[100:150]:
+        vm["status"] = "failed"
+    text = drawn(data)
+    shown = listed(text)
+    assert shown[-50:] == [f"k0s-worker-{n}" for n in range(101, 151)]
+    assert shown[:10] == [f"k0s-worker-{n}" for n in range(1, 11)]
+    assert "and 143 more: 90 creating, 53 ready" in text
 
 
 def test_the_plans_example_renders() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k0rdent_azure.report.text import age, ago, clean, duration, parse_age, plural, shorten
+from k0rdent_azure.report.unprintable import harmless
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,18 @@ from k0rdent_azure.report.text import age, ago, clean, duration, parse_age, plur
 )
 def test_clean_removes_what_acts_and_keeps_what_says(dirty: str, expected: str) -> None:
     assert clean(dirty) == expected
+
+
+def test_printable_text_is_what_the_full_treatment_would_leave() -> None:
+    """`clean` takes it as it is; that holds only while Python calls nothing harmful printable."""
+    text = "".join(char for char in map(chr, range(sys.maxunicode + 1)) if char.isprintable())
+    assert len(text) > 100_000
+    assert (
+        harmless(f"  {text}  ", lines=True)
+        == harmless(text, lines=False)
+        == clean(f"  {text}  ")
+        == text.strip()
+    )
 
 
 def test_clean_keeps_lines_only_when_asked() -> None:

@@ -23,7 +23,7 @@ from k0rdent_azure.errors import (
     StateReadOnlyError,
 )
 from k0rdent_azure.state.codec import parse
-from k0rdent_azure.state.events import INLINE_LIMIT, KEEP_INLINE, history, segment_folder
+from k0rdent_azure.state.events import INLINE_LIMIT, KEEP_INLINE, history
 from k0rdent_azure.state.store import FileStore
 from tests.state.conftest import EXAMPLE, StillClock, small
 
@@ -115,8 +115,8 @@ def test_permissions_and_backup(store: FileStore) -> None:
     with store.transaction() as tx:
         tx.set("metadata.deployment_status", "in_progress")
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
-    assert store.backup.read_bytes() == first
-    assert stat.S_IMODE(store.backup.stat().st_mode) == 0o600
+    assert Path(store.storage.backup).read_bytes() == first
+    assert stat.S_IMODE(Path(store.storage.backup).stat().st_mode) == 0o600
     assert not [left for left in store.path.parent.iterdir() if left.name.startswith(".state-")]
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_file_is_refused_and_the_good_copy_named(store: FileStore) -> 
     store.path.write_bytes(damaged + b"\n  :::[")
     with pytest.raises(StateInvalidError) as raised:
         store.read()
-    assert str(store.backup) in (raised.value.hint or "")
+    assert store.storage.backup in (raised.value.hint or "")
     with pytest.raises(StateInvalidError), store.transaction() as tx:
         tx.set("metadata.deployment_status", "failed")
     assert store.path.read_bytes().startswith(damaged)
@@ -193,11 +193,13 @@ def test_old_events_are_sealed_and_read_as_one(store: FileStore) -> None:
     document = store.read()
     assert len(document.state.events) <= INLINE_LIMIT
     assert len(document.state.events) >= KEEP_INLINE
-    assert [event.message for event in history(document)] == [str(n) for n in range(INLINE_LIMIT + 50)]
-    segment = next(segment_folder(store.path).iterdir())
+    assert [event.message for event in history(document, store.storage)] == [
+        str(n) for n in range(INLINE_LIMIT + 50)
+    ]
+    segment = next(store.path.with_suffix(".events").iterdir())
     segment.write_bytes(segment.read_bytes().replace(b'"7"', b'"8"'))
     with pytest.raises(StateInvalidError, match="not what was sealed"):
-        list(history(document))
+        list(history(document, store.storage))
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace", "link", "close"])
@@ -286,17 +288,17 @@ def test_archive_moves_everything(store: FileStore, tmp_path: Path) -> None:
     target = store.archive(tmp_path / "archive" / "k0rdent-test0001")
     assert not store.exists()
     moved = FileStore(target / store.path.name, clock=StillClock())
-    assert len(list(history(moved.read()))) == INLINE_LIMIT + 100
-    assert (target / store.backup.name).exists()
+    assert len(list(history(moved.read(), moved.storage))) == INLINE_LIMIT + 100
+    assert (target / Path(store.storage.backup).name).exists()
 
 
 def test_a_lost_segment_is_told(store: FileStore) -> None:
     with store.transaction() as tx:
         for number in range(INLINE_LIMIT + 1):
             tx.event("preparation", "counted", str(number))
-    next(segment_folder(store.path).iterdir()).unlink()
-    with pytest.raises(StateInvalidError, match="cannot be read"):
-        list(history(store.read()))
+    next(store.path.with_suffix(".events").iterdir()).unlink()
+    with pytest.raises(StateInvalidError, match="cannot read"):
+        list(history(store.read(), store.storage))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +344,7 @@ def test_the_newest_version_is_read_even_when_another_writer_wrote_it(store: Fil
 
 def test_a_folder_in_place_of_the_file(path: Path) -> None:
     path.mkdir()
-    with pytest.raises(StateInvalidError, match="cannot read"):
+    with pytest.raises(StateInvalidError, match="not a regular file"):
         FileStore(path, clock=StillClock()).read()
 
 

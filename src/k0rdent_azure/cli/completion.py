@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from k0rdent_azure.cli.help import HelpFormatter
+
 EPILOG = """\
 examples:
   k0rdent-azure completion bash > ~/.local/share/bash-completion/completions/k0rdent-azure
@@ -19,7 +21,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="print a completion script for a shell",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="which shell")
 

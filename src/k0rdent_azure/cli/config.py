@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.deploy import add_set_argument
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import ConfigError, Fault
 
@@ -33,9 +34,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show or validate the configuration",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(prog=parser.prog, dest="action", metavar="ACTION", required=True)
     for name, text in (
         ("show", "print each value with its source"),
         ("validate", "list every fault; exit code 3 if there is one"),
@@ -68,10 +69,10 @@ def _validate(args: argparse.Namespace) -> int:
             error.hint = None if error.faults and workspace.config_path.exists() else error.hint
             raise
         faults = error.faults or (Fault(path="", message=error.message, file=file),)
-        print_json({"valid": False, "file": file, "faults": [dataclasses.asdict(fault) for fault in faults]})
+        print_json({"valid": False, "file": file, "faults": faults})
         return error.exit_code
     if args.json:
-        warnings = [dataclasses.asdict(fault) for fault in loaded.warnings]
+        warnings = loaded.warnings
         print_json({"valid": True, "file": file, "faults": warnings})
         return 0
     show_warnings(loaded.warnings)
@@ -104,7 +105,7 @@ def _deployed(
     workspace: Workspace, overrides: list[str]
 ) -> tuple[str, LoadedConfig, LoadedConfig | None, list[str], str]:
     """The snapshot that counts; the file's wishes beside it, if it can be read, and how they differ."""
-    from k0rdent_azure.config.snapshot import differs, load_snapshot
+    from k0rdent_azure.config.snapshot import differs, load_snapshot, with_workspace_settings
 
     state = workspace.store().read().state
     name = state.metadata.deployment_id
@@ -119,7 +120,7 @@ def _deployed(
     changed = differs(wanted, state.configuration)
     if changed:
         notice = f"{notice}; {workspace.config_path.name} was changed since: {', '.join(changed)}"
-    return name, snapshot, wanted, changed, notice
+    return name, with_workspace_settings(snapshot, wanted), wanted, changed, notice
 
 
 def _document(
@@ -145,7 +146,7 @@ def _document(
         "deployment_id": deployment,
         "settings": settings,
         "changed": changed,
-        "warnings": [dataclasses.asdict(fault) for fault in loaded.warnings],
+        "warnings": loaded.warnings,
     }
 
 

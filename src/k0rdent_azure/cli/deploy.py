@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.running import (
     add_run_arguments,
     confirm,
@@ -39,7 +40,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="create the deployment",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_run_arguments(parser)
     add_set_argument(parser)

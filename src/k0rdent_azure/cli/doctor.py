@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.config.model import CloudName
 from k0rdent_azure.errors import K0rdentAzureError, PrerequisiteError
@@ -40,7 +41,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="check what this machine needs",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
@@ -88,11 +89,12 @@ def _cloud(workspace: Workspace) -> str:
 
 
 def workspace_checks(workspace: Workspace) -> Iterator[Check]:
-    """The folder, the configuration, the state, and the clock that both depend on."""
+    """The folder, the configuration, the state, its private keys, and the clock that both depend on."""
     yield _folder(workspace.directory)
     yield _disk(workspace.directory)
     yield _config(workspace)
     yield _state(workspace)
+    yield from _secrets(workspace)
     yield _clock(workspace)
 
 
@@ -162,12 +164,12 @@ def _config(workspace: Workspace) -> Check:
 
 def _state(workspace: Workspace) -> Check:
     from k0rdent_azure.cli.prerequisites import Check
-    from k0rdent_azure.cli.state import find_faults
+    from k0rdent_azure.cli.state_check import inspect_file
 
     path = workspace.state_path
     if not path.exists():
         return Check(name="state", status="ok", required=False, found="none yet")
-    faults = find_faults(path)
+    faults = inspect_file(path).faults
     errors = sum(1 for fault in faults if fault.severity == "error")
     how = workspace.command("state check")
     if errors:
@@ -177,6 +179,38 @@ def _state(workspace: Workspace) -> Check:
         found = f"{path.name} is valid, with {len(faults)} warnings"
         return Check(name="state", status="doubt", required=True, found=found, how=how)
     return Check(name="state", status="ok", required=True, found=f"{path.name} is valid")
+
+
+def _secrets(workspace: Workspace) -> Iterator[Check]:
+    """How the private keys in the state stand. In clear, as the plan has them, is no fault; told all the same."""
+    from k0rdent_azure.cli.prerequisites import Check
+    from k0rdent_azure.report.text import plural
+    from k0rdent_azure.state.secrets_standing import standing
+
+    try:
+        store = workspace.store()
+        found = standing(store.read(), store.storage)
+    except K0rdentAzureError:
+        # What is wrong with the state is told by its own check.
+        return
+    keys, how = plural(found.secrets, "private key"), workspace.command("secrets status")
+    if found.trouble is not None:
+        told = f"{keys}, {found.encrypted} encrypted; {found.trouble}"
+        yield Check(name="secrets", status="missing", required=True, found=told, how=how)
+    elif found.recipients:
+        told = f"{keys}, {found.encrypted} encrypted"
+        told += f", opened by {found.opened_by}" if found.opened_by else ""
+        doubtful = found.encrypted < found.secrets or found.in_clear or found.opened_by is None
+        status: Literal["ok", "doubt"] = "doubt" if doubtful else "ok"
+        yield Check(name="secrets", status=status, required=False, found=told, how=how)
+    elif found.secrets:
+        mode = store.path.stat().st_mode & 0o777
+        told = f"{keys} in clear ({mode:04o}); `secrets encrypt` encrypts them"
+        if mode & 0o077:
+            how = f"others may read them: chmod 600 {store.path}"
+            yield Check(name="secrets", status="doubt", required=False, found=told, how=how)
+        else:
+            yield Check(name="secrets", status="ok", required=False, found=told)
 
 
 def _clock(workspace: Workspace) -> Check:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import CONFIG_NAME, Workspace
 from k0rdent_azure.errors import ConfigError, DeclinedError, UsageError
 
@@ -41,7 +42,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write a commented k0rdent.yaml",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "--template", choices=list(TEMPLATES), help=f"what to start from ({DEFAULT_TEMPLATE})"

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from k0rdent_azure import __version__
-from k0rdent_azure.errors import K0rdentAzureError, UsageError
+from k0rdent_azure.cli.help import Parser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from k0rdent_azure.errors import K0rdentAzureError
 
 #: In the order of `--help`. Each is a module of this package with `register` and `run`.
 COMMANDS = (
@@ -22,7 +26,11 @@ COMMANDS = (
     "resume",
     "status",
     "events",
+    "event",
     "state",
+    "secrets",
+    "lock",
+    "unlock",
     "destroy",
     "rehearse",
     "completion",
@@ -46,17 +54,16 @@ exit codes:
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The whole parser, or one that knows just the command `only` (quicker to build)."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="k0rdent-azure",
         description="Deploy a k0rdent management cluster on Azure; one state file is the truth about it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     root.add_argument("--version", action="version", version=f"k0rdent-azure {__version__}")
     root.add_argument(
         "-C", dest="workspace", metavar="DIR", type=Path, default=Path(), help="workspace (default: here)"
     )
-    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = root.add_subparsers(prog=root.prog, dest="command", metavar="COMMAND", required=True)
     for name in (only,) if only else COMMANDS:
         module = importlib.import_module(f"k0rdent_azure.cli.{name}")
         module.register(commands)
@@ -65,6 +72,9 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, never a traceback for anything a user can cause."""
+    # Imported here, as in the functions below: `entry` has something to do before msgspec comes in.
+    from k0rdent_azure.errors import K0rdentAzureError
+
     words = list(sys.argv[1:] if arguments is None else arguments)
     args = parser(_command(words)).parse_args(words)
     module = importlib.import_module(f"k0rdent_azure.cli.{args.command}")
@@ -104,7 +114,28 @@ def _os_error(error: OSError) -> str:
 
 def entry() -> None:
     """The console script."""
+    import atexit
+    import gc
+
+    # Starting allocates much that stays; the default of 700 would look through all of it dozens of times.
+    gc.set_threshold(100_000, 20, 20)
+    # Nor does it need a last look when the process ends and all memory goes with it. First in, so last to be done.
+    atexit.register(gc.freeze)
+    _import_msgspec()
     sys.exit(main())
+
+
+def _import_msgspec() -> None:
+    """Import it without `typing_extensions`, which takes as long as all of msgspec and only repeats `typing` for it."""
+    name = "typing_extensions"
+    if name in sys.modules:
+        return
+    # What stands as None is not found, and msgspec goes on without it; whoever comes later finds it again.
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("msgspec")
+    finally:
+        del sys.modules[name]
 
 
 def _command(words: Sequence[str]) -> str | None:
@@ -124,6 +155,8 @@ def _command(words: Sequence[str]) -> str | None:
 
 def _workspace(directory: Path, *, make: bool) -> Path:
     """The folder itself; only `init` makes one."""
+    from k0rdent_azure.errors import UsageError
+
     resolved = directory.resolve()
     if make:
         resolved.mkdir(parents=True, exist_ok=True)

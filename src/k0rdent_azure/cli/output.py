@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Off a terminal nobody says how wide the reader's screen is; most logs and pagers show this much.
 _WIDTH_OFF_TERMINAL = 120
 #: JSON escapes C0 controls itself; these would still reach a terminal (C1) or reorder what it shows (bidi).
-_HIDDEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_HIDDEN = "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -56,7 +56,9 @@ def json_text(value: object, *, indent: int = 2) -> str:
 
     encoded = msgspec.json.encode(value, enc_hook=str)
     text = (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
-    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return re.sub(_HIDDEN, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_json(value: object) -> None:
@@ -88,6 +90,8 @@ def show_error(error: K0rdentAzureError, *, as_json: bool) -> None:
         return
     _say([("error: ", "bold red"), (clean(error.message, lines=True), "")])
     for fault in faults:
+        if len(faults) == 1 and str(fault) == error.message:
+            continue
         _say([("  " if fault.severity == "error" else "  warning: ", "yellow"), (clean(fault), "")])
     if error.hint:
         _say([("hint: ", "bold cyan"), (clean(error.hint), "")])

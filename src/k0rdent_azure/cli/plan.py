@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.deploy import add_set_argument, load_config
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.running import snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
 
@@ -33,7 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what deploy would do",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--template", action="store_true", help="print the ARM template")

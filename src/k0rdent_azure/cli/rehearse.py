@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from k0rdent_azure.cli.cloud import rehearsal_seed, rehearsal_speed
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
 
 EPILOG = """\
@@ -25,9 +26,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="the rehearsal cloud: serve, stop, reset, log",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(prog=parser.prog, dest="action", metavar="ACTION", required=True)
     actions.add_parser("serve", help="run the cloud in the foreground")
     actions.add_parser("stop", help="end it; resources go on existing on disk")
     actions.add_parser("reset", help="end it and delete all that it holds")

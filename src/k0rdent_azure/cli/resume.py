@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from k0rdent_azure.cli.deploy import continue_deployment
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.running import add_run_arguments
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import StateNotFoundError
@@ -24,7 +25,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="go on after an interruption or a failure",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_run_arguments(parser)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import ConfigError, StateNotFoundError, UsageError
 
@@ -40,7 +41,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="where the deployment stands, offline",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print one JSON object")
@@ -105,13 +106,13 @@ def _refuse(workspace: Workspace, holder: Holder | None) -> None:
 
 def _changed_settings(workspace: Workspace, state: State) -> list[str]:
     """Settings that the config file wants otherwise now; not looked for while the file's bytes are the same."""
-    import hashlib
-
     recorded = state.metadata.config_digest
     try:
         data = workspace.config_path.read_bytes()
     except OSError:
         return []
+    import hashlib
+
     if recorded is None or hashlib.sha256(data).hexdigest() == recorded:
         return []
     from k0rdent_azure.config.load import load

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import string
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from k0rdent_azure.clock import SystemClock
 
@@ -18,8 +17,7 @@ CONFIG_NAME = "k0rdent.yaml"
 STATE_NAME = "deployment-state.yaml"
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(msgspec.Struct, frozen=True):
     """`-C DIR`, or the current directory."""
 
     directory: Path
@@ -62,5 +60,8 @@ class Workspace:
 
 def new_deployment_id() -> str:
     """`k0rdent-` and eight characters of [a-z0-9], as the ancestor made them."""
+    import secrets
+    import string
+
     alphabet = string.ascii_lowercase + string.digits
     return "k0rdent-" + "".join(secrets.choice(alphabet) for _ in range(8))

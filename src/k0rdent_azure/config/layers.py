@@ -20,7 +20,7 @@ from k0rdent_azure.config.values import Keys, Source, Value
 from k0rdent_azure.errors import Fault
 
 #: Variables with our prefix that are no settings.
-RESERVED = (f"{PREFIX}REHEARSAL_", f"{PREFIX}STATE", f"{PREFIX}DEBUG")
+RESERVED = (f"{PREFIX}REHEARSAL_", f"{PREFIX}STATE", f"{PREFIX}DEBUG", f"{PREFIX}AGE_IDENTITY")
 
 
 @dataclass(slots=True)

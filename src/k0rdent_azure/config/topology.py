@@ -6,11 +6,12 @@ a deployment can be found again by them.
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from k0rdent_azure.config.model import Config
+import msgspec
+
+if TYPE_CHECKING:
+    from k0rdent_azure.config.model import Config
 
 Role = Literal["controller", "worker"]
 
@@ -20,8 +21,7 @@ LAPTOP = "mylaptop"
 FIRST_HOST = 11
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """The Azure names of one deployment, all from `deployment_id` (`k0rdent-5b8hxhz5`)."""
 
     deployment_id: str
@@ -77,8 +77,7 @@ class Names:
         return f"{self.deployment_id}-{vm}"
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """One VM to be: `zone` is "" where the pool names none; addresses are static and known beforehand."""
 
     name: str
@@ -91,6 +90,8 @@ class Host:
 
 def hosts(config: Config) -> list[Host]:
     """All VMs, controllers first, then workers; zones cycle within a role."""
+    import ipaddress
+
     subnet = ipaddress.ip_network(config.network.subnet_prefix)
     wireguard = ipaddress.ip_network(config.network.wireguard_network)
     found: list[Host] = []
@@ -122,6 +123,8 @@ def host_name(role: Role, index: int) -> str:
 
 def laptop_ip(config: Config) -> str:
     """The workstation's address in the WireGuard network: its first host."""
+    import ipaddress
+
     return str(ipaddress.ip_network(config.network.wireguard_network)[1])
 
 

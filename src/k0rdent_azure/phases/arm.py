@@ -17,7 +17,7 @@ from k0rdent_azure.hosts.wireguard import host_config
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.plan import template
 from k0rdent_azure.state.model import ArmDeployment, State
-from k0rdent_azure.state.store import Transaction
+from k0rdent_azure.state.transaction import Transaction
 
 
 async def choose_subscription(ctx: Context) -> None:
@@ -68,7 +68,7 @@ def _custom_data(ctx: Context, state: State, host: Host) -> str:
     vm = state.azure_resources.virtual_machines[host.name]
     laptop = state.wireguard.peers[LAPTOP]
     config = host_config(
-        private_key=state.wireguard.peers[host.name].private_key or "",
+        private_key=ctx.secret(state.wireguard.peers[host.name].private_key),
         address=host.wireguard_ip,
         port=ctx.config.network.wireguard_port,
         laptop_public_key=laptop.public_key,
@@ -76,7 +76,7 @@ def _custom_data(ctx: Context, state: State, host: Host) -> str:
     )
     return user_data(
         hostname=host.name,
-        host_key=KeyPair(private=vm.host_private_key or "", public=vm.host_key or ""),
+        host_key=KeyPair(private=ctx.secret(vm.host_private_key), public=vm.host_key or ""),
         wireguard_config=config,
     )
 

@@ -20,7 +20,9 @@ from k0rdent_azure.hosts.workstation import Workstation
 from k0rdent_azure.phases.interrupt import Interrupt
 from k0rdent_azure.state.document import Document
 from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
-from k0rdent_azure.state.store import FileStore, Transaction
+from k0rdent_azure.state.secrets import Vault, is_encrypted, recipients_of
+from k0rdent_azure.state.store import FileStore
+from k0rdent_azure.state.transaction import Transaction
 
 #: How many fresh looks a verdict of "too late" needs besides the time itself: a laptop that slept through
 #: its deadline, or a machine under load, must look again before it gives up.
@@ -83,6 +85,7 @@ class Context:
     #: What this run deleted, where resources are deleted one by one.
     removal: Removal = field(default_factory=Removal)
     _ssh: SshRunner | None = field(default=None, repr=False)
+    _vault: Vault | None = field(default=None, repr=False)
 
     @property
     def clock(self) -> Clock:
@@ -127,6 +130,17 @@ class Context:
     async def sleep(self, seconds: float) -> None:
         """Wait for cloud seconds; ends early, with the right error, when the run is to stop."""
         await self.interrupt.sleep(self.clock, seconds)
+
+    def secret(self, value: str | None) -> str:
+        """A private key of the state in clear, whether it is encrypted there or not; "" for None.
+
+        Raises PrerequisiteError where no identity on this machine opens it.
+        """
+        if value is None or not is_encrypted(value):
+            return value or ""
+        if self._vault is None:
+            self._vault = Vault(recipients_of(self.store.read().data))
+        return self._vault.decrypt(value)
 
     def path(self, relative: str) -> Path:
         """A file of the deployment, which the state names relative to the workspace."""

@@ -10,7 +10,7 @@ from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_priva
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.files import write_private
 from k0rdent_azure.state.model import ClusterNode, PhaseName, SshKey, VirtualMachine
-from k0rdent_azure.state.store import Transaction
+from k0rdent_azure.state.transaction import Transaction
 
 
 class Preparation:

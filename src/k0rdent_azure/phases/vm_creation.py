@@ -18,7 +18,7 @@ from k0rdent_azure.phases import arm
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.plan import asks_due
 from k0rdent_azure.state.model import PhaseName, VirtualMachine
-from k0rdent_azure.state.store import Transaction
+from k0rdent_azure.state.transaction import Transaction
 
 
 @dataclass

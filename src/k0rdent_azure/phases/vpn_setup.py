@@ -41,7 +41,7 @@ class VpnSetup:
         laptop = wireguard.peers[LAPTOP]
         assert wireguard.laptop_config is not None and laptop.private_key is not None  # noqa: S101, PT018
         text = laptop_config(
-            private_key=laptop.private_key,
+            private_key=ctx.secret(laptop.private_key),
             address=laptop.ip,
             peers=[
                 LaptopPeer(

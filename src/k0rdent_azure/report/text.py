@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import re
 
-#: Whole escape sequences go, not only the ESC that starts them: CSI, OSC/DCS/… up to their end, two-byte ones.
-_ESCAPES = re.compile(
-    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
-    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"
-    "|\x1b[ -/]*[0-~]?"
-)
-_BLANKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
-#: Controls, direction marks and overrides (Unicode TR 9), zero-width characters, tags, lone surrogates.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-_AGE = re.compile(r"(\d{1,9})\s*([smhdw])")
+_AGE = r"(\d{1,9})\s*([smhdw])"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def clean(text: object, *, lines: bool = False) -> str:
     """`text` without anything that could move a cursor, colour, reorder or hide; on one line unless `lines`."""
-    plain = _ESCAPES.sub("", str(text))
-    if lines:
-        return "\n".join(_one_line(line) for line in plain.splitlines())
-    return _one_line(plain)
+    plain = str(text)
+    # Nothing that acts, hides or breaks a line is printable in Python's sense.
+    if plain.isprintable():
+        return plain.strip()
+    from k0rdent_azure.report.unprintable import harmless
 
-
-def _one_line(text: str) -> str:
-    return _UNSEEN.sub("", _BLANKS.sub(" ", text)).strip()
+    return harmless(plain, lines=lines)
 
 
 def shorten(text: str, width: int) -> str:
@@ -73,7 +60,7 @@ def ago(seconds: float | None) -> str:
 
 def parse_age(text: str) -> float | None:
     """Seconds from `90s`, `10m`, `2h`, `1d` or `1w`; None where it is not of that form."""
-    match = _AGE.fullmatch(text.strip())
+    match = re.fullmatch(_AGE, text.strip())
     return float(int(match[1]) * _SECONDS[match[2]]) if match else None
 
 

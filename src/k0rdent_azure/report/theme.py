@@ -46,6 +46,7 @@ class Look:
         self.edge = "| " if ascii_only else "▌ "
         self.dot = "-" if ascii_only else "·"
         self.arrow = "->" if ascii_only else "→"
+        self.more = "..." if ascii_only else "…"
         self.none = "-" if ascii_only else "·"
 
     def sign(self, condition: Condition) -> str:

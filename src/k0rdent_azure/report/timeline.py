@@ -28,26 +28,38 @@ def select(
     phase: str | None = None,
     action: str | None = None,
     resource: str | None = None,
+    text: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
 ) -> Iterator[Event]:
-    """The events that match all filters, oldest first; `limit` keeps the newest. `resource` may be a part."""
+    """The events that match all filters, oldest first; `limit` keeps the newest.
+
+    `resource` may be a part of it, `text` of message, details or resource, both in any case. An event whose time
+    cannot be read is in no period.
+    """
     found = (
         event
         for event in events
         if (phase is None or event.phase == phase)
         and (action is None or event.action == action)
         and (resource is None or resource.casefold() in (event.resource or "").casefold())
-        and (since is None or _is_since(event, since))
+        and (text is None or _holds(event, text.casefold()))
+        and ((since is None and until is None) or _is_within(event, since, until))
     )
     return found if limit is None else iter(deque(found, maxlen=max(0, limit)))
 
 
-def _is_since(event: Event, since: datetime) -> bool:
+def _holds(event: Event, text: str) -> bool:
+    return any(text in (part or "").casefold() for part in (event.message, event.details, event.resource))
+
+
+def _is_within(event: Event, since: datetime | None, until: datetime | None) -> bool:
     try:
-        return parse_timestamp(event.timestamp) >= since
+        moment = parse_timestamp(event.timestamp)
     except ValueError:
         return False
+    return (since is None or moment >= since) and (until is None or moment <= until)
 
 
 def event_text(event: Event | EventRow) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from k0rdent_azure.report.model import VmRow
 from k0rdent_azure.report.text import age, clean, plural, shorten
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 GAP = 2
+#: More lines than these tell a reader nothing; who is not ready yet comes first, `--json` lists all.
+MOST_LINES = 60
 #: A reason why a VM failed may be long; the whole of it stands in the state.
 LONGEST_DETAIL = 400
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """`rank` says which columns go first where the screen is narrow: the highest."""
 
     title: str
@@ -72,18 +74,40 @@ COLUMNS = (
 
 
 def vm_tables(vms: Sequence[VmRow], *, width: int, look: Look) -> list[RenderableType]:
-    """A heading line, then per role what its VMs share and a line for each of them."""
-    shown = _fitting(vms, width, look)
+    """A heading line, then per role what its VMs share and a line for each of them, or for those that matter most."""
+    listed, hidden = _most_telling(vms)
+    shown = _fitting(listed, width, look)
     lines: list[RenderableType] = [_line([(c.title, "dim") for c in COLUMNS if c in shown], shown)]
     for role in ("controller", "worker"):
         members = [vm for vm in vms if vm.role == role]
         if members:
             lines.append(_heading(role, members, look))
-        for vm in members:
+        for vm in (vm for vm in listed if vm.role == role):
             lines.append(_line([column.cell(vm, look) for column in shown], shown))
             if vm.detail and vm.status == "failed":
                 lines.append(_detail(vm.detail, look))
+    if hidden:
+        lines.append(_rest(hidden, look))
     return lines
+
+
+def _most_telling(vms: Sequence[VmRow]) -> tuple[list[VmRow], list[VmRow]]:
+    """Who gets a line and who does not: failed ones first, then those not ready, then the first others."""
+    order = sorted(vms, key=lambda vm: (vm.status != "failed", vm.percent == 100))
+    told = {id(vm) for vm in order[:MOST_LINES]}
+    return [vm for vm in vms if id(vm) in told], order[MOST_LINES:]
+
+
+def _rest(hidden: Sequence[VmRow], look: Look) -> Text:
+    """How many have no line, and how they are."""
+    from rich.text import Text
+
+    counts: dict[str, int] = {}
+    for vm in hidden:
+        word = "ready" if vm.percent == 100 else clean(vm.status)
+        counts[word] = counts.get(word, 0) + 1
+    said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
+    return Text(f"{look.more} and {len(hidden):,} more: {said} (status --json lists all)", "dim")
 
 
 def _fitting(vms: Sequence[VmRow], width: int, look: Look) -> dict[Column, int]:

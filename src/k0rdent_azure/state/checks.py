@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -18,13 +18,14 @@ from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.errors import Fault, StateInvalidError
 from k0rdent_azure.state import model
+from k0rdent_azure.state.age_recipients import is_recipient
 from k0rdent_azure.state.codec import positions
 from k0rdent_azure.state.model import State
+from k0rdent_azure.state.secrets import PREFIX, is_encrypted, is_well_formed
+from k0rdent_azure.state.secrets import SECRET_KEYS as SECRET_KEYS  # noqa: PLC0414 - others find it here
 
-#: Values under these keys never stand in a message.
-SECRET_KEYS = frozenset({"private_key", "host_private_key"})
 #: Keys whose values are times.
-_TIMES = frozenset(
+TIME_KEYS = frozenset(
     {
         "timestamp",
         "created_at",
@@ -57,16 +58,26 @@ _PIECES: tuple[tuple[tuple[str, ...], type, bool], ...] = (
 )
 
 
-def check(document: Mapping[str, object]) -> list[Fault]:
-    """All faults and doubts of a parsed document, in its order as far as that can be told. Never raises."""
+def check(document: Mapping[str, object], *, before: Mapping[str, object] | None = None) -> list[Fault]:
+    """All faults and doubts of a parsed document, in its order as far as that can be told. Never raises.
+
+    `before` is a version that was checked: what is the same object there is not looked at again for its times.
+    """
+    return examine(document, before=before)[1]
+
+
+def examine(
+    document: Mapping[str, object], *, before: Mapping[str, object] | None = None
+) -> tuple[State | None, list[Fault]]:
+    """As `check`, with the typed view on the way to it; None where the schema is broken."""
     try:
         state = msgspec.convert(document, State)
     except msgspec.ValidationError as error:
-        return _schema_faults(document, error)
-    faults: list[Fault] = []
-    for rule in (_times, _networks, _peers, _nodes, _counts):
+        return None, _schema_faults(document, error)
+    faults = list(_times(document, before or {}))
+    for rule in (_networks, _peers, _secrets, _nodes, _counts):
         faults.extend(rule(state, document))
-    return faults
+    return state, faults
 
 
 def refuse_errors(faults: Sequence[Fault], *, text: bytes, source: str) -> None:
@@ -75,9 +86,10 @@ def refuse_errors(faults: Sequence[Fault], *, text: bytes, source: str) -> None:
     if not errors:
         return
     placed = place(errors, text=text, source=source)
-    more = f" (and {len(placed) - 1} more)" if len(placed) > 1 else ""
     raise StateInvalidError(
-        f"{placed[0]}{more}",
+        str(placed[0])
+        if len(placed) == 1
+        else f"{source} has {len(placed)} faults; the first: {placed[0].path}",
         faults=placed,
         hint="see `k0rdent-azure state check`; the last good version is beside the file as .backup",
     )
@@ -86,7 +98,7 @@ def refuse_errors(faults: Sequence[Fault], *, text: bytes, source: str) -> None:
 def place(faults: Sequence[Fault], *, text: bytes, source: str) -> list[Fault]:
     """The same faults with the file and the line of their paths (or of the nearest parent that is there)."""
     lines = positions(text) if text else {}
-    return [replace(fault, file=source, line=_line(lines, fault.path)) for fault in faults]
+    return [msgspec.structs.replace(fault, file=source, line=_line(lines, fault.path)) for fault in faults]
 
 
 def _line(lines: Mapping[str, int], path: str) -> int | None:
@@ -136,24 +148,49 @@ def _dig(document: object, path: Sequence[str]) -> object:
     return document
 
 
-def _times(_state: State, document: Mapping[str, object]) -> Iterator[Fault]:
-    stack: list[tuple[str, object]] = [(key, document[key]) for key in document if key != "configuration"]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend((f"{path}.{key}", inner) for key, inner in value.items())
-        elif isinstance(value, list):
-            stack.extend((f"{path}.{index}", inner) for index, inner in enumerate(value))
-        elif isinstance(value, str) and path.rpartition(".")[2] in _TIMES:
-            try:
-                parse_timestamp(value)
-            except ValueError:
-                yield Fault(
-                    path=path,
-                    message="is not a time",
-                    expected="2025-01-07T15:30:00Z",
-                    found=repr(value[:40]),
-                )
+def _times(document: Mapping[str, object], before: Mapping[str, object]) -> Iterator[Fault]:
+    for key, value in document.items():
+        if key != "configuration" and value is not before.get(key):
+            yield from _times_in(value, before.get(key), (None, key))
+
+
+#: A path from its end: its parent's, and the last key. Written out only where there is something to tell.
+_Way = tuple["_Way | None", object]
+
+
+def _times_in(value: object, before: object, way: _Way) -> Iterator[Fault]:
+    if isinstance(value, dict):
+        old = before if isinstance(before, dict) else {}
+        for key, inner in value.items():
+            if isinstance(inner, str):
+                if key in TIME_KEYS and not _is_time(inner):
+                    yield _no_time((way, key), inner)
+            elif isinstance(inner, dict | list) and inner is not old.get(key):
+                yield from _times_in(inner, old.get(key), (way, key))
+    elif isinstance(value, list):
+        known = {id(item) for item in before} if isinstance(before, list) else set()
+        for index, inner in enumerate(value):
+            if isinstance(inner, dict | list) and id(inner) not in known:
+                yield from _times_in(inner, None, (way, index))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_timestamp(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_time(way: _Way, text: str) -> Fault:
+    keys: list[str] = []
+    here: _Way | None = way
+    while here is not None:
+        here, key = here
+        keys.insert(0, str(key))
+    return Fault(
+        path=".".join(keys), message="is not a time", expected="2025-01-07T15:30:00Z", found=repr(text[:40])
+    )
 
 
 def _networks(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
@@ -184,7 +221,9 @@ def _peers(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
         taken[peer.ip] = name
         for key in ("private_key", "public_key"):
             value = getattr(peer, key)
-            if value is not None and not _is_wireguard_key(value):
+            if value is None or (key == "private_key" and is_encrypted(value)):
+                continue
+            if not _is_wireguard_key(value):
                 yield Fault(
                     path=f"{path}.{key}",
                     message="does not look like a WireGuard key",
@@ -193,6 +232,38 @@ def _peers(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
                 )
         if vms and name != LAPTOP and name not in vms:
             yield Fault(path=path, message="is a peer without a VM of that name")
+
+
+def _secrets(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
+    peers = state.wireguard.peers if state.wireguard else {}
+    vms = state.azure_resources.virtual_machines
+    recipients = state.metadata.secrets.recipients if state.metadata.secrets else []
+    for index, text in enumerate(recipients):
+        if not is_recipient(text):
+            path = f"metadata.secrets.recipients.{index}"
+            hint = "age1… or an SSH public key"
+            yield Fault(path=path, message="is not a recipient", expected=hint, severity="warning")
+    for group, key, items in (
+        ("wireguard.peers", "private_key", peers),
+        ("azure_resources.virtual_machines", "host_private_key", vms),
+    ):
+        for name, item in items.items():
+            fault = _secret(getattr(item, key), wanted=bool(recipients))
+            if fault is not None:
+                yield msgspec.structs.replace(fault, path=f"{group}.{name}.{key}")
+
+
+def _secret(value: str | None, *, wanted: bool) -> Fault | None:
+    """What is wrong with one private key; `wanted` tells whether the document has recipients."""
+    if not value:
+        return None
+    if is_encrypted(value):
+        whole = is_well_formed(value)
+        return None if whole else Fault("", "is damaged", expected=f"{PREFIX} and an age file in base64")
+    if not wanted:
+        return None
+    hint = "`k0rdent-azure secrets encrypt`"
+    return Fault("", "stands in clear although there are recipients", expected=hint, severity="warning")
 
 
 def _nodes(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
@@ -227,9 +298,19 @@ def _cidr(path: str, value: str) -> Iterator[Fault]:
         yield Fault(path=path, message="is not a network", expected="10.240.0.0/16", found=repr(value[:40]))
 
 
+@functools.lru_cache(maxsize=256)
 def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
         return ipaddress.ip_network(value)
+    except ValueError:
+        return None
+
+
+#: A document of a thousand VMs holds three thousand addresses, and a commit changes few of them.
+@functools.lru_cache(maxsize=8192)
+def _ip(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(value)
     except ValueError:
         return None
 
@@ -239,12 +320,10 @@ def _address(
 ) -> Iterator[Fault]:
     if not value:
         return
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
+    address = _ip(value)
+    if address is None:
         yield Fault(path=path, message="is not an IP address", expected="10.240.1.11", found=repr(value[:40]))
-        return
-    if network is not None and address not in network:
+    elif network is not None and address not in network:
         yield Fault(path=path, message="lies outside its network", expected=f"in {network}", found=value)
 
 

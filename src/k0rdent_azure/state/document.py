@@ -2,44 +2,175 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import msgspec
 
 from k0rdent_azure.errors import StateError, StateInvalidError
-from k0rdent_azure.state.model import State
+from k0rdent_azure.state.codec import RECOVERY_HINT, parse
+from k0rdent_azure.state.migrations import is_newer_major, migrate
+from k0rdent_azure.state.model import Event, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from k0rdent_azure.state.layout import Layout
 
 #: Dotted text, or a sequence of keys where a key may itself hold a dot.
 StatePath = str | Sequence[str | int]
 
+#: A file larger than this is looked at for a long inline trail, which is then left unread as long as possible.
+LAZY_ABOVE = 2 * 1024 * 1024
+#: As many of a long inline trail stand in `State.events`.
+NEWEST = 200
+_EVENTS = re.compile(rb"^events:[ ]*\n", re.MULTILINE)
+#: After the trail's start, a line that is not its own: neither indented, nor an item, nor a comment.
+_NEXT_SECTION = re.compile(rb"\n(?:[^ \-#\n]|---)")
+_ITEM = re.compile(rb"^ *- ", re.MULTILINE)
+
 
 class Document:
-    """What a file held when it was read. Nobody changes `data`; a transaction works on its own copy."""
+    """What a file held when it was read. Nobody changes `data`; a transaction works on a copy of what it touches."""
 
-    def __init__(self, data: dict[str, object], *, path: Path, text: bytes) -> None:
-        self.data = data
-        self.path = path
+    def __init__(
+        self, data: dict[str, object], *, text: bytes, source: str, layout: Layout | None = None
+    ) -> None:
         self.text = text
+        self.source = source
+        self.layout = layout
+        self._head = data
+
+    @property
+    def head(self) -> dict[str, object]:
+        """The document, where a long inline trail is not read yet without it."""
+        return self._head
+
+    @property
+    def head_text(self) -> bytes:
+        """The text that `head` was read from."""
+        return self.text
+
+    @cached_property
+    def data(self) -> dict[str, object]:
+        """All of the document as plain data."""
+        return self._head
 
     @cached_property
     def state(self) -> State:
-        """The typed view. Raises StateInvalidError where the schema is broken."""
-        return load_state(self.data)
+        """The typed view; its `events` are the newest ones. Raises StateInvalidError where the schema is broken."""
+        return load_state(self._head)
+
+    def keep(self, state: State | None) -> None:
+        """Take over the typed view that was made on the way, if it is all of it."""
+        if state is not None:
+            self.__dict__["state"] = state
 
     @property
     def serial(self) -> int:
-        return self.state.metadata.serial
+        """How many commits made this version; 0 where another program wrote it."""
+        serial = self._metadata().get("serial", 0)
+        return serial if isinstance(serial, int) else 0
 
     @property
     def lineage(self) -> str | None:
-        return self.state.metadata.lineage
+        """Which deployment this is a version of; None where another program wrote it."""
+        lineage = self._metadata().get("lineage")
+        return lineage if isinstance(lineage, str) else None
+
+    def _metadata(self) -> dict[str, object]:
+        metadata = self._head.get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
 
     def get(self, path: StatePath) -> object:
         """The value at `path`. Raises StateError naming where the path leaves the document."""
-        return lookup(self.data, path)
+        first = keys_of(path)[:1]
+        return lookup(self._head if first and first[0] in self._head else self.data, path)
+
+
+class LongDocument(Document):
+    """A document with so long an inline trail that only what is asked of it is parsed.
+
+    Its next commit moves the older events into segments; then it is a document like any other.
+    """
+
+    def __init__(self, head: dict[str, object], *, text: bytes, source: str, trail: int) -> None:
+        super().__init__(head, text=text, source=source)
+        self._trail = trail
+
+    @property
+    def head_text(self) -> bytes:
+        return self.text[: self.text.rindex(b"events:", 0, self._trail)]
+
+    @cached_property
+    def data(self) -> dict[str, object]:
+        whole = migrate(parse(self.text, source=self.source))
+        # What is known already stays the same object: a commit tells by that what it has to write.
+        return {key: self._head.get(key, value) for key, value in whole.items()}
+
+    @cached_property
+    def state(self) -> State:
+        return load_state({**self._head, "events": self._newest()})
+
+    def _newest(self) -> list[Event]:
+        """The trail's end, parsed alone. Where it cannot be (a text over several lines), all of it is parsed."""
+        start = self._start_of_newest()
+        try:
+            found = parse(b"events:\n" + self.text[start:], source=self.source).get("events")
+            return msgspec.convert(found, list[Event])
+        except (StateInvalidError, msgspec.ValidationError):
+            return load_state(self.data).events[-NEWEST:]
+
+    def _start_of_newest(self) -> int:
+        span = 64 * 1024
+        while True:
+            start = max(self._trail, len(self.text) - span)
+            items = [found.start() for found in _ITEM.finditer(self.text, start)]
+            if len(items) > NEWEST or start == self._trail:
+                return items[-NEWEST:][0] if items else start
+            span *= 2
+
+
+def read_document(text: bytes, *, source: str) -> Document:
+    """Parse, migrate and check. Raises StateInvalidError with every fault and its line.
+
+    A document of a newer major schema is not checked: it can only be read as far as it is like ours.
+    """
+    document = _read(text, source)
+    if not is_newer_major(document.head):
+        from k0rdent_azure.state.checks import examine, refuse_errors
+
+        state, faults = examine(document.head)
+        refuse_errors(faults, text=text, source=source)
+        document.keep(state)
+    _ = document.state
+    return document
+
+
+def _read(text: bytes, source: str) -> Document:
+    if len(text) > LAZY_ABOVE:
+        long = _read_long(text, source)
+        if long is not None:
+            return long
+    return Document(migrate(parse(text, source=source)), text=text, source=source)
+
+
+def _read_long(text: bytes, source: str) -> Document | None:
+    """The document without its trail, where that is surely the last section; None: read it like any other.
+
+    What stands before `events:` must be a complete document by itself, so that no text or bracket reaches over
+    that line; nothing after it may begin another section.
+    """
+    found = _EVENTS.search(text)
+    if found is None or _NEXT_SECTION.search(text, found.end() - 1):
+        return None
+    try:
+        head = migrate(parse(text[: found.start()], source=source))
+    except StateInvalidError:
+        return None
+    if "events" in head or is_newer_major(head):
+        return None
+    return LongDocument(head, text=text, source=source, trail=found.end())
 
 
 def load_state(data: object) -> State:
@@ -49,7 +180,7 @@ def load_state(data: object) -> State:
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
         place = where.rstrip("`").lstrip(".") or "the document"
-        raise StateInvalidError(f"{place}: {message}") from None
+        raise StateInvalidError(f"{place}: {message}", hint=RECOVERY_HINT) from None
 
 
 def keys_of(path: StatePath) -> list[str | int]:
@@ -73,6 +204,8 @@ def _step(here: object, key: str | int, walked: str) -> object:
     if isinstance(here, dict):
         if str(key) in here:
             return here[str(key)]
+        import difflib
+
         near = difflib.get_close_matches(str(key), list(here), n=1)
         known = ", ".join(list(here)[:12]) + (", …" if len(here) > 12 else "")
         hint = f"did you mean {near[0]}?" if near else f"known here: {known or 'nothing'}"

@@ -1,80 +1,91 @@
-"""The file calls of a commit, in the order that makes it durable. Everything else is above."""
+"""The file calls of the state engine: every one it makes, and nothing else, goes through `Files`.
+
+One small interface, so that a test can record each call, fail it, or enumerate what a crash between two of them
+may leave on the disk. The methods are the POSIX calls of the same names and raise OSError as these do.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
-import tempfile
-from pathlib import Path
+import sys
+from typing import Protocol
 
-from k0rdent_azure.errors import StateError
-
-#: Temporary files of a commit; one that is left behind belongs to a writer that died.
-TEMPORARY_PREFIX = ".state-"
+Path = str
+"""A path as text: what POSIX takes."""
 
 
-def replace_durably(path: Path, content: bytes, *, keep: Path | None) -> None:
-    """Make `content` the file at `path`, or leave everything as it was and raise StateError.
+class Files(Protocol):
+    """What the state engine asks of a file system."""
 
-    Temp file in the same folder (0600 from its creation), fsync, the old version kept as `keep`, rename,
-    fsync of the folder. At every instant `path` is the old or the new version, whole.
-    """
-    target = path.resolve()
-    temporary = ""
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=TEMPORARY_PREFIX)
-        try:
-            _write_all(descriptor, content)
+    def open(self, path: Path, flags: int, mode: int = 0o600) -> int: ...
+    def read(self, descriptor: int, size: int) -> bytes: ...
+    def write(self, descriptor: int, data: bytes | memoryview) -> int: ...
+    def truncate(self, descriptor: int, size: int) -> None: ...
+    def fsync(self, descriptor: int) -> None: ...
+    def chown(self, descriptor: int, uid: int, gid: int) -> None: ...
+    def chmod(self, path: Path, mode: int) -> None: ...
+    def stat(self, target: Path | int) -> os.stat_result: ...
+    def lock(self, descriptor: int, operation: int) -> None: ...
+    def close(self, descriptor: int) -> None: ...
+    def rename(self, source: Path, target: Path) -> None: ...
+    def link(self, source: Path, target: Path) -> None: ...
+    def unlink(self, path: Path) -> None: ...
+    def mkdir(self, path: Path, mode: int = 0o700) -> None: ...
+    def list(self, folder: Path) -> list[str]: ...
+
+
+class SystemFiles:
+    """The calls themselves."""
+
+    def open(self, path: Path, flags: int, mode: int = 0o600) -> int:
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        return os.read(descriptor, size)
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        return os.write(descriptor, data)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
+
+    def fsync(self, descriptor: int) -> None:
+        if sys.platform == "darwin":
+            # There fsync leaves the bytes in the drive's own memory (fsync(2), macOS).
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if keep is not None and target.exists():
-            _keep(target, keep)
-        os.replace(temporary, target)  # noqa: PTH105 - the one call that commits, by its POSIX name
-        temporary = ""
-    except OSError as error:
-        raise StateError(
-            f"cannot write {path}: {error.strerror or error}; the old version is untouched",
-            hint="free the disk or mend its permissions, then run the command again",
-        ) from error
-    finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-    try:
-        sync_folder(target.parent)
-    except OSError as error:
-        raise StateError(
-            f"{path} is written, but the disk did not confirm it: {error.strerror or error}",
-            hint="check the disk; after a crash the file may be the old version, which is whole too",
-        ) from error
 
+    def chown(self, descriptor: int, uid: int, gid: int) -> None:
+        os.fchown(descriptor, uid, gid)
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a crash."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
+    def chmod(self, path: Path, mode: int) -> None:
+        os.chmod(path, mode)  # noqa: PTH101
+
+    def stat(self, target: Path | int) -> os.stat_result:
+        return os.stat(target)  # noqa: PTH116
+
+    def lock(self, descriptor: int, operation: int) -> None:
+        fcntl.flock(descriptor, operation)
+
+    def close(self, descriptor: int) -> None:
         os.close(descriptor)
 
+    def rename(self, source: Path, target: Path) -> None:
+        os.replace(source, target)  # noqa: PTH105 - the one call that commits, by its POSIX name
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of dead writers; the caller holds the write lock, so no live one has any."""
-    for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            left.unlink()
+    def link(self, source: Path, target: Path) -> None:
+        os.link(source, target)
+
+    def unlink(self, path: Path) -> None:
+        os.unlink(path)  # noqa: PTH108
+
+    def mkdir(self, path: Path, mode: int = 0o700) -> None:
+        os.mkdir(path, mode)  # noqa: PTH102
+
+    def list(self, folder: Path) -> list[str]:
+        return os.listdir(folder)  # noqa: PTH208
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _keep(target: Path, keep: Path) -> None:
-    """A second name for the old version: no copy, and no moment without one."""
-    link = target.parent / f"{TEMPORARY_PREFIX}keep-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    os.link(target, link)
-    os.replace(link, keep)  # noqa: PTH105
+SYSTEM: Files = SystemFiles()

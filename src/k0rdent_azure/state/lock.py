@@ -1,31 +1,34 @@
-"""Locks that die with their process, and tell who holds them.
+"""The run lock: one run (deploy, resume, rollback, …) at a time on one deployment, and who it is.
 
-`flock` belongs to an open file: the kernel releases it when the process ends, however it ends. No clock, no
-process id and no cleanup has to be trusted. What stands in the file is only for people.
+`flock` belongs to an open file: the kernel releases it when the process ends, however it ends. No clock and no
+process id has to be trusted to tell a live holder from a dead one. What stands in the file is for people, and
+for one case that `flock` cannot see: a record that another machine left. Whether that machine's lock would reach us
+depends on the file system between, so such a record is not taken for dead until somebody says so (`unlock ID`).
 """
 
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
-import socket
-import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import msgspec
 
 from k0rdent_azure.clock import Clock, SystemClock, timestamp
 from k0rdent_azure.errors import LockedError, StateError
+from k0rdent_azure.state.files import SYSTEM, Files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: `live`: a process holds it. `stale`: its holder died on this machine. `elsewhere`: another machine's record.
+LockCondition = Literal["free", "live", "stale", "elsewhere"]
+_RECORD_BYTES = 4096
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who runs on a deployment: shown to whoever comes second."""
+    """Who runs on a deployment. `boot` tells one boot of one machine from all others, where the system has that."""
 
     id: str
     command: str
@@ -33,73 +36,159 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     user: str
     since: str
+    boot: str | None = None
+
+
+class LockStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What `lock show` tells."""
+
+    condition: LockCondition
+    holder: Holder | None = None
 
 
 class RunLock:
-    """One run (deploy, resume, destroy, …) at a time on one deployment."""
+    """One run at a time on one deployment; a context manager once acquired."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, files: Files = SYSTEM) -> None:
         self.path = path
+        self._files = files
         self._descriptor: int | None = None
 
     def acquire(self, command: str, *, clock: Clock | None = None) -> RunLock:
         """Take the lock at once or raise LockedError naming the holder. Use as a context manager."""
-        descriptor = _open(self.path)
+        descriptor = self._open()
         try:
-            _lock_now(descriptor)
+            self._lock_now(descriptor)
+            self._refuse_elsewhere(self._record(descriptor))
+            self._write(descriptor, msgspec.json.encode(_ourselves(command, clock or SystemClock())))
         except OSError as error:
-            os.close(descriptor)
-            raise self._refusal(error) from None
-        now = (clock or SystemClock()).now()
-        holder = Holder(
-            id=uuid.uuid4().hex[:12],
-            command=command,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            user=user_name(),
-            since=timestamp(now),
-        )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, msgspec.json.encode(holder), 0)
+            self._files.close(descriptor)
+            raise StateError(f"cannot write {self.path}: {error.strerror}") from error
+        except BaseException:
+            self._files.close(descriptor)
+            raise
         self._descriptor = descriptor
         return self
 
     def release(self) -> None:
         """Let go; safe to call twice."""
-        if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        try:
+            self._files.truncate(descriptor, 0)
+        except OSError:
+            # The record stays, and shows as stale; the lock itself goes with the descriptor.
+            pass
+        finally:
+            self._files.close(descriptor)
 
     def holder(self) -> Holder | None:
-        """The live holder, or None. Never waits, changes nothing."""
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return self._read() or _UNNAMED
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-        return None
+        """The live holder; None where nobody runs. Looking changes nothing and makes nobody wait."""
+        status = self.status()
+        return (status.holder or _UNNAMED) if status.condition == "live" else None
 
-    def _read(self) -> Holder | None:
+    def status(self) -> LockStatus:
+        """Who holds the lock, or left it. Raises StateError where the file cannot be read."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Holder)
+            descriptor = self._files.open(str(self.path), os.O_RDONLY)
+        except FileNotFoundError:
+            return LockStatus(condition="free")
+        except OSError as error:
+            raise StateError(f"cannot open {self.path}: {error.strerror}") from error
+        try:
+            self._files.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return LockStatus(condition="live", holder=self._record(descriptor))
+        except OSError as error:
+            raise StateError(f"cannot look at {self.path}: {error.strerror}") from error
+        else:
+            record = self._record(descriptor)
+            return LockStatus(condition=_left_by(record), holder=record)
+        finally:
+            self._files.close(descriptor)
+
+    def unlock(self, identity: str) -> Holder:
+        """Remove the record of a holder that is gone; returns it.
+
+        Raises LockedError where the holder lives, StateError where `identity` is not the id in the record.
+        """
+        try:
+            descriptor = self._files.open(str(self.path), os.O_RDWR)
+        except FileNotFoundError:
+            raise _nothing_locked() from None
+        except OSError as error:
+            raise StateError(f"cannot open {self.path}: {error.strerror}") from error
+        try:
+            self._lock_now(descriptor)
+            record = self._record(descriptor)
+            if record is None:
+                raise _nothing_locked()
+            if record.id != identity:
+                raise StateError(
+                    f"the lock's id is {record.id}, not {identity}: it is another run's by now",
+                    hint="look again: k0rdent-azure lock show",
+                )
+            self._files.truncate(descriptor, 0)
+        except OSError as error:
+            raise StateError(f"cannot write {self.path}: {error.strerror}") from error
+        finally:
+            self._files.close(descriptor)
+        return record
+
+    def _open(self) -> int:
+        try:
+            return self._files.open(str(self.path), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"cannot open {self.path}: {error.strerror}", hint="is the folder writable?"
+            ) from error
+
+    def _lock_now(self, descriptor: int) -> None:
+        import time
+
+        for left in reversed(range(_TRIES)):
+            try:
+                self._files.lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not left:
+                    raise self._refusal(self._record(descriptor) or _UNNAMED) from None
+                time.sleep(_TRY_AGAIN_AFTER)
+            except OSError as error:
+                raise StateError(
+                    f"cannot lock {self.path}: {error.strerror}",
+                    hint="the file system must support locks (some network mounts do not)",
+                ) from error
+            else:
+                return
+
+    def _record(self, descriptor: int) -> Holder | None:
+        try:
+            size = self._files.stat(descriptor).st_size
+            # A second descriptor reads from the start, whatever was read of this one.
+            again = self._files.open(str(self.path), os.O_RDONLY)
+            try:
+                content = self._files.read(again, _RECORD_BYTES) if size else b""
+            finally:
+                self._files.close(again)
+            return msgspec.json.decode(content, type=Holder)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _refusal(self, error: OSError) -> LockedError | StateError:
-        if not isinstance(error, BlockingIOError):
-            return StateError(
-                f"cannot lock {self.path}: {error.strerror}",
-                hint="the file system must support locks (some network mounts do not)",
-            )
-        holder = self._read() or _UNNAMED
+    def _write(self, descriptor: int, content: bytes) -> None:
+        self._files.truncate(descriptor, 0)
+        self._files.write(descriptor, content)
+
+    def _refuse_elsewhere(self, record: Holder | None) -> None:
+        if record is None or _left_by(record) != "elsewhere":
+            return
+        raise LockedError(
+            f"`{record.command}` of {record.user}@{record.host} (process {record.pid}, since {record.since}) did "
+            f"not say that it ended, and that is another machine: whether it still runs cannot be told from here",
+            hint=f"if it is gone: k0rdent-azure unlock {record.id}",
+        )
+
+    def _refusal(self, holder: Holder) -> LockedError:
         return LockedError(
             f"`{holder.command}` holds this deployment: {holder.user}@{holder.host}, "
             f"process {holder.pid}, since {holder.since}",
@@ -115,51 +204,57 @@ class RunLock:
         self.release()
 
 
-#: `holder` takes a shared lock for some microseconds; whoever wants the run must not mistake that for a run.
+#: `status` takes a shared lock for some microseconds; whoever wants the run must not mistake that for a run.
 _TRIES = 5
 _TRY_AGAIN_AFTER = 0.01
+#: A holder that has locked but not yet written its name.
+_UNNAMED = Holder(id="", command="another run", host="?", pid=0, user="?", since="just now")
 
 
 def user_name() -> str:
     """Who we are, for people; a number where the system knows no name (some containers)."""
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
 
 
-def _lock_now(descriptor: int) -> None:
-    for left in reversed(range(_TRIES)):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not left:
-                raise
-            time.sleep(_TRY_AGAIN_AFTER)
-        else:
-            return
+def _nothing_locked() -> StateError:
+    return StateError("nothing is locked", hint="see: k0rdent-azure lock show")
 
 
-#: A holder that has locked but not yet written its name.
-_UNNAMED = Holder(id="", command="another run", host="?", pid=0, user="?", since="just now")
+def _ourselves(command: str, clock: Clock) -> Holder:
+    import uuid
+
+    return Holder(
+        id=uuid.uuid4().hex[:12],
+        command=command,
+        host=_host(),
+        pid=os.getpid(),
+        user=user_name(),
+        since=timestamp(clock.now()),
+        boot=_boot(),
+    )
 
 
-@contextmanager
-def write_lock(path: Path) -> Iterator[None]:
-    """Hold the short lock of one commit; waits for others, whose commits take milliseconds."""
-    descriptor = _open(path)
+def _left_by(record: Holder | None) -> LockCondition:
+    """What an unheld record means: on this machine `flock` would still be held, were its holder alive."""
+    if record is None:
+        return "free"
+    here = record.host == _host() or (record.boot is not None and record.boot == _boot())
+    return "stale" if here else "elsewhere"
+
+
+def _host() -> str:
+    return os.uname().nodename
+
+
+def _boot() -> str | None:
+    """Linux's id of this boot, which containers on one kernel share, as they share its locks."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            raise StateError(f"cannot lock {path}: {error.strerror}") from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateError(f"cannot open {path}: {error.strerror}", hint="is the folder writable?") from error
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+            return file.read().strip()
+    except OSError:
+        return None

@@ -65,6 +65,13 @@ class Failure(msgspec.Struct, kw_only=True):
     hint: str | None = None
 
 
+class Secrets(msgspec.Struct, kw_only=True):
+    """To whom private keys in this file are encrypted; an encrypted one is `age:` and an age file in base64."""
+
+    #: age recipients (`age1…`) and SSH public keys; none: new keys stand in clear.
+    recipients: list[str] = []
+
+
 class Metadata(msgspec.Struct, kw_only=True):
     schema_version: str
     deployment_id: str
@@ -81,6 +88,8 @@ class Metadata(msgspec.Struct, kw_only=True):
     #: Where the configuration came from, to tell when that file was changed since.
     config_file: str | None = None
     config_digest: str | None = None
+    #: Absent where private keys stand in clear.
+    secrets: Secrets | None = None
 
 
 class PhaseRecord(msgspec.Struct, kw_only=True):
@@ -272,14 +281,28 @@ class Event(msgspec.Struct, kw_only=True):
     message: str | None = None
     resource: str | None = None
     details: str | None = None
+    #: Links it to the event before it, so that an edit shows; absent where another hand wrote it.
+    chain: str | None = None
 
 
-class EventSegment(msgspec.Struct, kw_only=True):
-    """Older events, sealed in `deployment-state.events/<file>`, one JSON object a line."""
+class Segment(msgspec.Struct, kw_only=True):
+    """Older events, sealed in `deployment-state.events/<file>`; each segment names the one before it.
+
+    `count` is how many events it and all segments before it hold, `chain` the link of its last event.
+    """
 
     file: str
     sha256: str
     count: int
+    chain: str
+
+
+class EventHistory(msgspec.Struct, kw_only=True):
+    """How many events there are in all, the link of the newest, and the newest sealed segment."""
+
+    count: int
+    chain: str
+    sealed: Segment | None = None
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -294,5 +317,7 @@ class State(msgspec.Struct, kw_only=True):
     phases: dict[str, PhaseRecord] = {}
     pending_operations: dict[str, PendingOperation] = {}
     api_calls: ApiCalls = msgspec.field(default_factory=ApiCalls)
-    event_segments: list[EventSegment] = []
+    event_history: EventHistory | None = None
+    #: The audit trail, oldest first; the newest 100 to 300 stand here, older ones in segments. Of a longer
+    #: inline trail only the newest are here until the next commit.
     events: list[Event] = []

@@ -1,53 +1,48 @@
-"""The durable store: free readers, one writer at a time, one transaction per change."""
+"""The store: free readers, one writer at a time, one transaction per change, one commit per transaction."""
 
 from __future__ import annotations
 
-import copy
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.errors import (
     StateConflictError,
     StateError,
     StateExistsError,
     StateInvalidError,
-    StateNotFoundError,
     StateReadOnlyError,
 )
-from k0rdent_azure.state.checks import check, refuse_errors
-from k0rdent_azure.state.codec import dump, parse
-from k0rdent_azure.state.document import Document, StatePath, keys_of, lookup
-from k0rdent_azure.state.events import seal_old_events, segment_folder
-from k0rdent_azure.state.files import remove_leftovers, replace_durably
-from k0rdent_azure.state.lock import write_lock
-from k0rdent_azure.state.migrations import is_newer_major, migrate
-from k0rdent_azure.state.model import State
+from k0rdent_azure.state import layout
+from k0rdent_azure.state.codec import RECOVERY_HINT
+from k0rdent_azure.state.document import Document, read_document
+from k0rdent_azure.state.files import SYSTEM, Files
+from k0rdent_azure.state.migrations import is_newer_major
+from k0rdent_azure.state.secrets import seal_secrets
+from k0rdent_azure.state.storage import MAX_BYTES, FileStorage, Storage
+from k0rdent_azure.state.transaction import Transaction
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from k0rdent_azure.clock import Clock
 
 
-class FileStore:
-    """One state file. Every read and every commit validates; nothing is repaired silently."""
+class Store:
+    """One state document in some storage. Every read and every commit validates; nothing is repaired silently."""
 
-    def __init__(self, path: Path, *, clock: Clock) -> None:
-        self.path = path
-        self.backup = path.with_name(path.name + ".backup")
-        self._lock = path.with_name(f".{path.name}.lock")
+    def __init__(self, storage: Storage, *, clock: Clock) -> None:
+        self.storage = storage
         self._clock = clock
         self._lineage: str | None = None
-        self._kept: tuple[Signature, Document] | None = None
+        self._kept: Document | None = None
 
     def exists(self) -> bool:
-        """Whether there is a state file (valid or not)."""
-        return self.path.exists()
+        """Whether there is a state document (valid or not)."""
+        return self.storage.exists()
 
     def read(self) -> Document:
-        """The document as it is now. Takes no lock: the file is whole at every instant.
+        """The document as it is now. Takes no lock: it is whole at every instant.
 
         Raises StateNotFoundError, and StateInvalidError naming the fault and the newest good copy.
         """
@@ -58,250 +53,209 @@ class FileStore:
 
     def create(self, data: Mapping[str, object]) -> Document:
         """Write the first version (serial 1, a new lineage). Raises StateExistsError."""
-        with write_lock(self._lock):
+        import uuid
+
+        with self.storage.writing():
             if self.exists():
                 raise StateExistsError(
-                    f"{self.path} exists already", hint="resume that deployment, or destroy it first"
+                    f"{self.storage.where} exists already", hint="resume that deployment, or destroy it first"
                 )
-            first = copy.deepcopy(dict(data))
-            metadata = _section(first, "metadata")
-            metadata["serial"] = 1
-            metadata["lineage"] = self._lineage = str(uuid.uuid4())
-            self._commit(first, keep=False)
+            first = Transaction(Document(dict(data), text=b"", source=self.storage.where), self._clock)
+            self._lineage = str(uuid.uuid4())
+            first.delete("metadata.lineage")
+            first.stamp(1, self._lineage)
+            self._write_schema()
+            self._commit(first, known=0, keep=False)
         return self.read()
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, based_on: Document | None = None) -> Iterator[Transaction]:
         """One change: everything done to the transaction is committed at its end, or, on an error, nothing.
 
-        The document is read anew under the write lock, so changes of others are never overwritten. Raises
-        StateConflictError where the file is by now another deployment's, StateReadOnlyError where a newer
-        major schema wrote it, StateInvalidError where the result would be invalid.
+        The document is read anew under the write lock, so changes of others are never overwritten. A writer that
+        decided by what it had read before passes that as `based_on`. Raises StateConflictError where the
+        document is not that one any more or by now another deployment's, StateReadOnlyError where a newer major
+        schema wrote it, StateInvalidError where the result would be invalid.
         """
-        with write_lock(self._lock):
-            remove_leftovers(self.path.resolve().parent)
+        with self.storage.writing():
             document = self._load()
             self._refuse_foreign(document)
+            _refuse_changed(document, based_on)
             transaction = Transaction(document, self._clock)
             yield transaction
             if not transaction.changed:
                 return
-            data = transaction.data
-            if data.get("configuration") != document.data.get("configuration"):
-                raise StateInvalidError(
-                    "configuration: the snapshot cannot be changed after creation",
-                    hint="destroy and deploy again to use another configuration",
-                )
-            metadata = _section(data, "metadata")
-            metadata["serial"] = document.serial + 1
-            metadata["last_updated"] = timestamp(self._clock.now())
-            metadata.setdefault("lineage", str(uuid.uuid4()))
-            self._commit(data, keep=True)
-            self._lineage = str(metadata["lineage"])
+            import uuid
 
-    def archive(self, target: Path) -> Path:
-        """Move the state, its backup and its segments into `target`; returns that folder."""
-        with write_lock(self._lock):
-            try:
-                target.mkdir(mode=0o700, parents=True, exist_ok=True)
-                for source in (self.backup, segment_folder(self.path), self.path):
-                    if source.exists():
-                        shutil.move(source, target / source.name)
-            except OSError as error:
-                raise StateError(f"cannot archive to {target}: {error.strerror or error}") from error
-        return target
+            seal_secrets(transaction)
+            _refuse_configuration(transaction)
+            transaction.stamp(document.serial + 1, str(uuid.uuid4()))
+            self._commit(transaction, known=_events_in(document), keep=True)
 
     def _load(self) -> Document:
-        """The document on disk; parsed only where the file is another one than last time."""
-        signature = _signature(self.path)
-        if self._kept is not None and self._kept[0] == signature:
-            return self._kept[1]
-        document = self._parse()
-        if signature is not None:
-            self._kept = (signature, document)
-        return document
-
-    def _parse(self) -> Document:
+        """The document as stored; parsed only where its bytes are not those of last time."""
+        text = self.storage.read()
+        if self._kept is not None and self._kept.text == text:
+            return self._kept
         try:
-            text = self.path.read_bytes()
-        except FileNotFoundError:
-            raise StateNotFoundError(
-                f"there is no state file {self.path}", hint="start with: k0rdent-azure init, then deploy"
-            ) from None
-        except OSError as error:
-            raise StateInvalidError(f"cannot read {self.path}: {error.strerror}") from error
-        try:
-            data = migrate(parse(text, source=str(self.path)))
-            document = Document(data, path=self.path, text=text)
-            if not is_newer_major(data):
-                refuse_errors(check(data), text=text, source=str(self.path))
-            _ = document.state
+            self._kept = read_document(text, source=self.storage.where)
         except StateInvalidError as error:
-            error.hint = self._good_copy() or error.hint
+            error.hint = self._way_out() or error.hint
             raise
-        return document
+        return self._kept
 
-    def _good_copy(self) -> str | None:
-        """Names the backup with its age, if it can be read."""
-        try:
-            data = parse(self.backup.read_bytes(), source=str(self.backup))
-            refuse_errors(check(data), text=b"", source=str(self.backup))
-            age = datetime.now(UTC).timestamp() - self.backup.stat().st_mtime
-        except (OSError, StateError):
-            return None
-        return f"the newest good copy is {self.backup} ({age / 60:.0f} min old): cp it over {self.path.name}"
+    def _way_out(self) -> str | None:
+        """The newest good copy with its age, and how to restore it."""
+        from k0rdent_azure.state.recovery import newest_good_copy
+
+        copy = newest_good_copy(self.storage)
+        return None if copy is None else copy.hint
 
     def _refuse_foreign(self, document: Document) -> None:
-        if is_newer_major(document.data):
+        if is_newer_major(document.head):
             version = document.state.metadata.schema_version
             raise StateReadOnlyError(
-                f"{self.path} has schema {version}, which is newer than this program",
+                f"{self.storage.where} has schema {version}, which is newer than this program",
                 hint="use a newer k0rdent-azure; reading works",
             )
         if self._lineage is not None and document.lineage != self._lineage:
             raise StateConflictError(
-                f"{self.path} is another deployment's by now: lineage {document.lineage}, "
+                f"{self.storage.where} is another deployment's by now: lineage {document.lineage}, "
                 f"expected {self._lineage}",
                 hint="someone replaced the file; look at it with `k0rdent-azure status`",
             )
 
-    def _commit(self, data: dict[str, object], *, keep: bool) -> None:
-        seal_old_events(data, self.path)
-        refuse_errors(check(data), text=b"", source="the new version (not written)")
-        text = dump(data)
-        replace_durably(self.path, text, keep=self.backup if keep else None)
-        signature = _signature(self.path)
-        if signature is not None:
-            self._kept = (signature, Document(data, path=self.path, text=text))
+    def _commit(self, transaction: Transaction, *, known: int, keep: bool) -> None:
+        from k0rdent_azure.state.checks import check, refuse_errors
+        from k0rdent_azure.state.events import seal
 
-
-#: Each commit makes a new file, so its inode, time and size tell one version from another.
-Signature = tuple[int, int, int]
-
-
-def _signature(path: Path) -> Signature | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-class Transaction:
-    """Changes to one document, by path. `state` and `document` stay as they were read."""
-
-    def __init__(self, document: Document, clock: Clock) -> None:
-        self.document = document
-        self.data: dict[str, object] = copy.deepcopy(document.data)
-        self.changed = False
-        self._clock = clock
-
-    @property
-    def state(self) -> State:
-        """The typed view of the document as it was read, before this transaction's changes."""
-        return self.document.state
-
-    def get(self, path: StatePath) -> object:
-        """The value at `path`, with this transaction's changes. Raises StateError."""
-        return lookup(self.data, path)
-
-    def has(self, path: StatePath) -> bool:
-        """Whether there is a value at `path`, with this transaction's changes."""
+        data, source = transaction.data, self.storage.where
+        new: layout.Layout | None = None
         try:
-            lookup(self.data, path)
+            # What was read was checked then; what `create` is given was not.
+            before = transaction.document.head if keep else None
+            refuse_errors(check(data, before=before), text=b"", source="the new version (not written)")
+            seal(data, known=known, storage=self.storage)
+            new = _lay_out(transaction.document, data)
+            text = new.text()
+            if len(text) > MAX_BYTES:
+                raise StateInvalidError(
+                    f"the new version has {len(text)} bytes; expected at most {MAX_BYTES}"
+                )
+        except StateInvalidError as error:
+            self._set_aside(data, error)
+            raise
+        self._kept = None
+        self.storage.replace(text, keep=keep)
+        self._kept = Document(data, text=text, source=source, layout=new)
+        self._lineage = self._kept.lineage
+
+    def _set_aside(self, data: Mapping[str, object], error: StateInvalidError) -> None:
+        """Keep a candidate that was refused beside the good document; that it cannot be kept hides nothing."""
+        try:
+            where = self.storage.set_aside(layout.fresh(data).text(), ".rejected")
         except StateError:
-            return False
-        return True
+            # What has no form, or no room, cannot be kept for a look either.
+            error.hint = "nothing was changed"
+            return
+        error.hint = f"nothing was changed; the version that was refused is {where}"
 
-    def set(self, path: StatePath, value: object) -> None:
-        """Put a value (plain data or a struct) at `path`; missing mappings on the way are made."""
-        *parents, last = keys_of(path)
-        parent = self._mapping(parents)
-        parent[str(last)] = _plain(value)
-        self.changed = True
+    def _write_schema(self) -> None:
+        """The schema that the document's first line names for editors; the document is whole without it."""
+        from pathlib import Path
 
-    def merge(self, path: StatePath, values: Mapping[str, object] | msgspec.Struct) -> None:
-        """Put each of `values` beside what is at `path`. A struct's unset (None) fields are left alone."""
-        plain = _plain(values)
-        assert isinstance(plain, dict)  # noqa: S101 - structs and mappings both become dicts
-        if isinstance(values, msgspec.Struct):
-            plain = {key: value for key, value in plain.items() if value is not None}
-        self._mapping(keys_of(path)).update(plain)
-        self.changed = True
-
-    def delete(self, path: StatePath) -> None:
-        """Remove what is at `path`; nothing there is fine."""
-        *parents, last = keys_of(path)
-        if self.has(parents):
-            parent = self._mapping(parents)
-            if str(last) in parent:
-                del parent[str(last)]
-                self.changed = True
-
-    def event(
-        self,
-        phase: str,
-        action: str,
-        message: str | None = None,
-        *,
-        resource: str | None = None,
-        details: str | None = None,
-    ) -> None:
-        """Add an event to the audit trail; it is committed with the changes that it explains."""
-        event = {"timestamp": timestamp(self._clock.now()), "phase": phase, "action": action}
-        optional = {"resource": resource, "message": message, "details": details}
-        event |= {key: value for key, value in optional.items() if value is not None}
-        events = self.data.setdefault("events", [])
-        if not isinstance(events, list):
-            raise StateInvalidError("events: expected a list", hint="see `k0rdent-azure state check`")
-        events.append(event)
-        self.changed = True
-
-    def begin_operation(
-        self,
-        name: str,
-        *,
-        kind: str,
-        target: str,
-        phase: str | None = None,
-        details: Mapping[str, object] | None = None,
-    ) -> None:
-        """Record the intent of a side effect outside, before it happens."""
-        operation: dict[str, object] = {"kind": kind, "target": target}
-        operation["started_at"] = timestamp(self._clock.now())
-        if phase is not None:
-            operation["phase"] = phase
-        if details:
-            operation["details"] = dict(details)
-        self.set(("pending_operations", name), operation)
-
-    def end_operation(self, name: str) -> None:
-        """Record that a side effect's outcome is known; the changes beside it say which."""
-        self.delete(("pending_operations", name))
-
-    def _mapping(self, keys: list[str | int]) -> dict[str, object]:
-        here: object = self.data
-        for key in keys:
-            if isinstance(here, list):
-                here = lookup(here, [key])
-                continue
-            assert isinstance(here, dict)  # noqa: S101
-            if here.get(str(key)) is None:
-                here[str(key)] = {}
-            here = here[str(key)]
-            if not isinstance(here, dict | list):
-                raise StateError(f"{'.'.join(map(str, keys))}: {key} holds a value, not a mapping")
-        if not isinstance(here, dict):
-            raise StateError(f"{'.'.join(map(str, keys))} is a list, not a mapping")
-        return here
+        content = (Path(__file__).parent / "deployment-state.schema.json").read_bytes()
+        self.storage.write_part("schema.json", content)
 
 
-def _section(data: dict[str, object], name: str) -> dict[str, object]:
-    section = data.setdefault(name, {})
-    if not isinstance(section, dict):
-        raise StateInvalidError(f"{name}: expected a mapping", hint="see `k0rdent-azure state check`")
-    return section
+class FileStore(Store):
+    """The store of one state file."""
+
+    storage: FileStorage
+
+    def __init__(self, path: Path, *, clock: Clock, files: Files = SYSTEM) -> None:
+        super().__init__(FileStorage(path, files=files), clock=clock)
+        self.path = path
+
+    def archive(self, target: Path) -> Path:
+        """Move the state and all that stands beside it into `target`; returns that folder."""
+        import shutil
+
+        with self.storage.writing():
+            try:
+                target.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for source in self.storage.beside():
+                    shutil.move(source, target / source.name)
+            except OSError as error:
+                raise StateError(f"cannot archive to {target}: {error.strerror or error}") from error
+        self._kept = None
+        return target
 
 
-def _plain(value: object) -> object:
-    return msgspec.to_builtins(value, str_keys=True)
+def _lay_out(document: Document, data: dict[str, object]) -> layout.Layout:
+    """The new text, made of the old one and the change."""
+    if not document.text:
+        return layout.fresh(data)
+    old = document.layout or _read_layout(document)
+    if old is None:
+        return layout.fresh(data)
+    new = layout.changed(old, data)
+    if new.is_canonical or _says(new, data):
+        return new
+    return layout.fresh(data)
+
+
+def _read_layout(document: Document) -> layout.Layout | None:
+    from k0rdent_azure.state.codec import HEADER
+
+    text, data = document.head_text, document.head
+    if text.startswith(HEADER.encode()):
+        ours = layout.fresh(data)
+        if ours.text() == text:
+            return ours
+    from k0rdent_azure.state.hand_layout import read_layout
+
+    return read_layout(text.decode(), data)
+
+
+def _says(new: layout.Layout, data: dict[str, object]) -> bool:
+    """Whether a text that keeps a person's lines reads as what is to be stored: nothing is taken on trust there."""
+    import msgspec
+
+    from k0rdent_azure.state.codec import parse
+
+    try:
+        read = parse(new.text(), source="the new version (not written)")
+    except StateInvalidError:
+        return False
+    return msgspec.json.encode(read) == msgspec.json.encode(data)
+
+
+def _events_in(document: Document) -> int:
+    events = document.data.get("events")
+    return len(events) if isinstance(events, list) else 0
+
+
+def _refuse_changed(document: Document, based_on: Document | None) -> None:
+    if based_on is None or based_on.text == document.text:
+        return
+    from k0rdent_azure.state.compare import changed_paths
+
+    paths = changed_paths(based_on.data, document.data, limit=5)
+    what = ", ".join(paths) or "only its layout"
+    raise StateConflictError(
+        f"{document.source} was changed since it was read: serial {based_on.serial} is {document.serial} now; "
+        f"changed: {what}",
+        hint="look at it again and repeat the command",
+    )
+
+
+def _refuse_configuration(transaction: Transaction) -> None:
+    present, wanted = transaction.document.data, transaction.data
+    if wanted.get("configuration") != present.get("configuration"):
+        raise StateInvalidError(
+            "configuration: the snapshot cannot be changed after creation",
+            hint="destroy and deploy again to use another configuration",
+        )
+    if not isinstance(wanted.get("metadata"), dict):
+        raise StateInvalidError("metadata: expected a mapping", hint=RECOVERY_HINT)

@@ -1,0 +1,124 @@
+"""What `state set` and `state unset` are asked for on the command line: paths and values, made sure of."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from k0rdent_azure.errors import UsageError
+
+#: What only the engine writes, and why; a path above one of these would take it along.
+OWNED = {
+    "metadata.serial": "each commit numbers itself",
+    "metadata.lineage": "it is what tells this deployment's file from another's",
+    "metadata.schema_version": "only a migration changes it",
+    "metadata.last_updated": "each commit writes its time",
+    "metadata.secrets": "the `secrets` commands keep it true to what is encrypted",
+    "configuration": "it is the snapshot that the deployment was made with",
+    "event_history": "it vouches for the audit trail",
+    "events": "the audit trail is only ever added to: see `event add`",
+    "api_calls": "it counts the requests that were sent",
+}
+
+
+class Change:
+    """One path with what it held and what it holds now, plain data; `None` for nothing.
+
+    `unknown` are the paths on its way and in it that the schema does not know.
+    """
+
+    __slots__ = ("keys", "new", "old", "path", "unknown")
+
+    def __init__(self, path: str, new: object) -> None:
+        self.path = path
+        self.keys: tuple[str, ...] = tuple(path.split("."))
+        self.old: object = None
+        self.new = new
+        self.unknown: list[str] = []
+
+
+def changes(args: argparse.Namespace) -> list[Change]:
+    """What is to be changed, in the order given; for `unset` without values. Raises UsageError."""
+    asked = _values(args) if args.action == "set" else [Change(path, None) for path in args.words]
+    for change in asked:
+        _refuse_path(change)
+    return asked
+
+
+def unicode_text(word: str, what: str) -> str:
+    """`word`, which is Unicode text. Raises UsageError."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not UTF-8") from None
+    return word
+
+
+def _values(args: argparse.Namespace) -> list[Change]:
+    words: list[str] = args.words
+    if len(words) % 2:
+        raise UsageError(
+            "PATH and VALUE come in pairs; one of them is missing", hint="quote a value with blanks in it"
+        )
+    if words[1::2].count("-") > 1:
+        raise UsageError("only one VALUE can be read from stdin (-)")
+    return [
+        _change(path, value, as_text=args.text) for path, value in zip(words[::2], words[1::2], strict=True)
+    ]
+
+
+def _change(path: str, word: str, *, as_text: bool) -> Change:
+    from_stdin = word == "-"
+    given = _stdin(path) if from_stdin else unicode_text(word, f"the value of {path}")
+    change = Change(path, given if as_text else json_or_text(given, f"the value of {path}"))
+    if not from_stdin:
+        _refuse_open_secret(change)
+    return change
+
+
+def _stdin(path: str) -> str:
+    """The value on stdin; the newline that ends its last line is not part of it."""
+    try:
+        return sys.stdin.buffer.read().decode().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise UsageError(f"the value of {path} on stdin is not UTF-8") from None
+
+
+def json_or_text(word: str, what: str) -> object:
+    """`word` as JSON where it is JSON, else as it stands. Raises UsageError for JSON that cannot be kept."""
+    import msgspec
+
+    try:
+        value = msgspec.json.decode(word)
+        msgspec.json.encode(value)
+    except (RecursionError, OverflowError):
+        raise UsageError(f"{what} is nested too deeply or is too large a number", hint="--text") from None
+    except msgspec.DecodeError:
+        return word
+    return value
+
+
+def _refuse_open_secret(change: Change) -> None:
+    from k0rdent_azure.state.secrets import values_below
+
+    for keys, _ in values_below(change.new, change.keys):
+        raise UsageError(
+            f"{'.'.join(map(str, keys))} is a private key, and everybody on this machine can read a command line",
+            hint="give `-` for its value, and the value on stdin",
+        )
+
+
+def _refuse_path(change: Change) -> None:
+    unicode_text(change.path, "a path")
+    if not all(change.keys):
+        raise UsageError(
+            f"{change.path!r} is no path", hint="keys with dots between them, such as wireguard.port"
+        )
+    for owned, why in OWNED.items():
+        if f"{change.path}.".startswith(f"{owned}."):
+            raise UsageError(f"{change.path} belongs to the engine: {why}")
+        if f"{owned}.".startswith(f"{change.path}."):
+            raise UsageError(
+                f"{change.path} holds {owned}, which belongs to the engine: {why}",
+                hint=f"change single values below {change.path}",
+            )

@@ -1,0 +1,302 @@
+"""Where a store keeps its bytes: one document, its last good version, and parts beside it (segments, snapshots).
+
+`Storage` is what a store needs; `FileStorage` is the one on a local file system. One on object storage would
+hold the same contract, which `tests/state/conformance.py` spells out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from k0rdent_azure.errors import StateError, StateInvalidError, StateNotFoundError
+from k0rdent_azure.state.files import SYSTEM, Files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: A larger document is refused before it is read: no state file comes near it.
+MAX_BYTES = 256 * 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+class Storage(Protocol):
+    """A whole document at a time. Names of parts look like `snapshots/000012-before-deploy.yaml.gz`."""
+
+    @property
+    def where(self) -> str:
+        """How messages call the document (its path)."""
+
+    def exists(self) -> bool:
+        """Whether there is a document, valid or not. Raises StateError where that cannot be told."""
+
+    def read(self) -> bytes:
+        """The document: old or new, whole. Raises StateNotFoundError, StateInvalidError."""
+
+    def exposed(self) -> str | None:
+        """How others than the owner can get at the document ("mode 0644"); None where they cannot."""
+
+    def read_previous(self) -> tuple[bytes, float] | None:
+        """The version before the newest commit and its age in seconds; None where there is none."""
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the short write lock; waits for other writers, whose commits take milliseconds."""
+
+    def replace(self, content: bytes, *, keep: bool) -> None:
+        """Commit: `content` is the document, durably, when this returns. With `keep` the old version becomes the
+        previous one. Only inside `writing`. Raises StateError; then the old document is untouched, or the message
+        says that the disk did not confirm the new one.
+        """
+
+    def forget_previous(self) -> None:
+        """Make the document its own previous version, durably: nothing older is kept. Only inside `writing`.
+
+        Raises StateError.
+        """
+
+    def set_aside(self, content: bytes, suffix: str) -> str:
+        """Keep `content` beside the document for a look, under its name and `suffix`; returns where."""
+
+    def parts(self, folder: str) -> list[str]:
+        """The names of the parts in `folder`, sorted."""
+
+    def read_part(self, name: str) -> bytes:
+        """One part. Raises StateInvalidError where it is missing or cannot be read."""
+
+    def write_part(self, name: str, content: bytes) -> None:
+        """Keep a part, durably, before this returns. Raises StateError."""
+
+    def remove_part(self, name: str) -> None:
+        """Remove a part; nothing there is fine."""
+
+
+class FileStorage:
+    """Files beside each other: `deployment-state.yaml`, its `.backup`, and a folder for each kind of parts.
+
+    A symbolic link is followed once, when this is made: everything stands beside the real file, so that all
+    links to one file share its lock.
+    """
+
+    def __init__(self, path: Path, *, files: Files = SYSTEM) -> None:
+        self.given = path
+        self._files = files
+        real = path.resolve()
+        self.folder, self.name = str(real.parent), real.name
+        self.path = str(real)
+        self.backup = f"{self.path}.backup"
+        self._lock = f"{self.folder}/.{self.name}.lock"
+        # A copy such as `x.yaml.backup` has the parts of its original.
+        self._stem = f"{self.folder}/{self.name.partition('.yaml')[0]}"
+
+    @property
+    def where(self) -> str:
+        return str(self.given)
+
+    def exists(self) -> bool:
+        try:
+            self._files.stat(self.path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StateError(f"cannot look at {self.given}: {error.strerror}") from error
+        return True
+
+    def read(self) -> bytes:
+        try:
+            return self._read(self.path)
+        except FileNotFoundError:
+            raise StateNotFoundError(
+                f"there is no state file {self.given}", hint="start with: k0rdent-azure init, then deploy"
+            ) from None
+        except OSError as error:
+            raise StateInvalidError(f"cannot read {self.given}: {error.strerror}") from error
+
+    def exposed(self) -> str | None:
+        mode = stat.S_IMODE(self._files.stat(self.path).st_mode)
+        return None if _is_private(mode) else f"mode {mode:04o}"
+
+    def read_previous(self) -> tuple[bytes, float] | None:
+        import time
+
+        try:
+            return self._read(self.backup), max(0.0, time.time() - self._files.stat(self.backup).st_mtime)
+        except (OSError, StateInvalidError):
+            return None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        try:
+            descriptor = self._files.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"cannot open {self._lock}: {error.strerror}", hint="is the folder writable?"
+            ) from error
+        try:
+            try:
+                self._files.lock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise StateError(
+                    f"cannot lock {self._lock}: {error.strerror}",
+                    hint="the file system must support locks (some network mounts do not)",
+                ) from error
+            yield
+        finally:
+            self._files.close(descriptor)
+
+    def replace(self, content: bytes, *, keep: bool) -> None:
+        self._replace(self.path, content, keep=keep)
+
+    def forget_previous(self) -> None:
+        # Not a second name for the document: an editor that writes in place would change both.
+        self._replace(self.backup, self.read(), keep=False)
+
+    def set_aside(self, content: bytes, suffix: str) -> str:
+        self._replace(f"{self.path}{suffix}", content, keep=False)
+        return f"{self.given}{suffix}"
+
+    def parts(self, folder: str) -> list[str]:
+        try:
+            names = self._files.list(self._part(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise StateError(f"cannot list {self._part(folder)}: {error.strerror}") from error
+        return sorted(f"{folder}/{name}" for name in names if not name.startswith("."))
+
+    def read_part(self, name: str) -> bytes:
+        try:
+            return self._read(self._part(name))
+        except OSError as error:
+            raise StateInvalidError(f"cannot read {self._part(name)}: {error.strerror}") from None
+
+    def write_part(self, name: str, content: bytes) -> None:
+        path = self._part(name)
+        folder = os.path.dirname(path)  # noqa: PTH120
+        try:
+            self._files.mkdir(folder, 0o700)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StateError(f"cannot make {folder}: {error.strerror}") from error
+        else:
+            self._confirm_folder(self.folder, folder)
+        self._replace(path, content, keep=False)
+
+    def remove_part(self, name: str) -> None:
+        try:
+            self._files.unlink(self._part(name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StateError(f"cannot remove {self._part(name)}: {error.strerror}") from error
+
+    def beside(self) -> list[Path]:
+        """The document and everything of its own beside it; the document last. Raises OSError."""
+        from pathlib import Path
+
+        own = os.path.basename(self._stem) + "."  # noqa: PTH119
+        names = [name for name in self._files.list(self.folder) if name.startswith(own) and name != self.name]
+        return [Path(self.folder, name) for name in (*sorted(names), self.name)]
+
+    def _part(self, name: str) -> str:
+        """`events/x` is `deployment-state.events/x` beside `deployment-state.yaml`."""
+        return f"{self._stem}.{name}"
+
+    def _read(self, path: str) -> bytes:
+        # Without O_NONBLOCK, opening a pipe would wait for its writer.
+        descriptor = self._files.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            status = self._files.stat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise StateInvalidError(f"{path} is not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise StateInvalidError(f"{path} has {status.st_size} bytes; expected at most {MAX_BYTES}")
+            pieces: list[bytes] = []
+            while piece := self._files.read(descriptor, _CHUNK):
+                pieces.append(piece)
+            return b"".join(pieces)
+        finally:
+            self._files.close(descriptor)
+
+    def _replace(self, path: str, content: bytes, *, keep: bool) -> None:
+        """Temp file beside it (0600 from its creation), fsync, old version kept, rename, fsync of the folder.
+
+        The temp file's name is fixed: whoever is here holds the lock, so one that is there is a dead writer's.
+        """
+        folder, _, name = path.rpartition("/")
+        temporary = f"{folder}/.{name}.new"
+        try:
+            self._write(temporary, path, content)
+            if keep:
+                self._keep(path, f"{folder}/.{name}.keep")
+            self._files.rename(temporary, path)
+        except OSError as error:
+            self._discard(temporary)
+            raise StateError(
+                f"cannot write {path}: {error.strerror or error}; the old version is untouched",
+                hint="free the disk or mend its permissions, then run the command again",
+            ) from error
+        self._confirm_folder(folder, path)
+
+    def _write(self, temporary: str, target: str, content: bytes) -> None:
+        self._discard(temporary)
+        descriptor = self._files.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            self._keep_owner(descriptor, target)
+            view = memoryview(content)
+            while view:
+                view = view[self._files.write(descriptor, view) :]
+            self._files.fsync(descriptor)
+        finally:
+            self._files.close(descriptor)
+
+    def _keep_owner(self, descriptor: int, target: str) -> None:
+        """Run as root (`sudo`), the file stays its user's; who is not root cannot give files away."""
+        try:
+            old = self._files.stat(target)
+        except FileNotFoundError:
+            return
+        new = self._files.stat(descriptor)
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) and new.st_uid == 0:
+            self._files.chown(descriptor, old.st_uid, old.st_gid)
+
+    def _keep(self, path: str, link: str) -> None:
+        """A second name for the old version: no copy, and no moment without one."""
+        self._discard(link)
+        try:
+            self._files.link(path, link)
+        except FileNotFoundError:
+            return
+        if not _is_private(self._files.stat(link).st_mode):
+            # Another program wrote it; it holds keys all the same.
+            self._files.chmod(link, 0o600)
+        self._files.rename(link, f"{path}.backup")
+
+    def _discard(self, path: str) -> None:
+        try:
+            self._files.unlink(path)
+        except OSError:
+            # What cannot be removed shows itself when it is to be made.
+            return
+
+    def _confirm_folder(self, folder: str, what: str) -> None:
+        try:
+            descriptor = self._files.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                self._files.fsync(descriptor)
+            finally:
+                self._files.close(descriptor)
+        except OSError as error:
+            raise StateError(
+                f"{what} is written, but the disk did not confirm it: {error.strerror or error}",
+                hint="check the disk; after a crash the file may be the old version, which is whole too",
+            ) from error
+
+
+def _is_private(mode: int) -> bool:
+    return not mode & 0o077
