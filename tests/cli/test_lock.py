@@ -15,6 +15,7 @@ import pytest
 
 from k0rdent_azure.cli.main import main
 from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.errors import LockedError
 from k0rdent_azure.state.codec import dump, parse
 from tests.report.states import complete
 
@@ -159,3 +160,12 @@ def test_a_lock_that_cannot_be_read(folder: Path) -> None:
     assert run(folder, "lock", "show") in (0, 4)
     assert run(folder, "unlock", "x") == 4
     assert os.listdir(path) == []  # noqa: PTH208
+
+
+def test_workspaces_that_link_to_one_state_share_its_lock(tmp_path: Path) -> None:
+    here, there = Workspace(tmp_path / "here"), Workspace(tmp_path / "there")
+    for workspace in (here, there):
+        workspace.directory.mkdir()
+    there.state_path.symlink_to(here.state_path)
+    with here.run_lock().acquire("deploy"), pytest.raises(LockedError, match="deploy"):
+        there.run_lock().acquire("resume")

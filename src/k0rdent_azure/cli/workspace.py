@@ -45,7 +45,9 @@ class Workspace(msgspec.Struct, frozen=True):
     def run_lock(self) -> RunLock:
         from k0rdent_azure.state.lock import RunLock
 
-        return RunLock(self.directory / f".{STATE_NAME}.run.lock")
+        # Beside the real file: two workspaces that link to one state share its lock.
+        real = self.state_path.resolve()
+        return RunLock(real.with_name(f".{real.name}.run.lock"))
 
     def live_holder(self) -> Holder | None:
         """Who runs on this deployment just now; looking changes nothing."""

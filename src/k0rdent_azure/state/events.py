@@ -211,7 +211,7 @@ def _inline(data: Mapping[str, object]) -> list[dict[str, object]]:
     events = data.get("events")
     if events is None:
         return []
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+    if not isinstance(events, list) or not {dict}.issuperset(map(type, events)):
         raise StateInvalidError("events: expected a list of mappings", hint=RECOVERY_HINT)
     return events
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from k0rdent_azure.state.layout import Entry, Layout, Section
+from k0rdent_azure.state.layout import Entry, Items, Layout, Section
 from k0rdent_azure.state.strict_yaml import compose
 
 if TYPE_CHECKING:
@@ -102,21 +102,19 @@ def _entry(key: Node, value: Node, data: object, lines: Sequence[str]) -> Entry:
     return entry
 
 
-def _items(
-    node: SequenceNode, data: Sequence[object], lines: Sequence[str], *, after: int
-) -> tuple[list[tuple[object, str]], int]:
-    """The items of a block list with their lines, and how deep their dashes stand."""
+def _items(node: SequenceNode, data: Sequence[object], lines: Sequence[str], *, after: int) -> Items:
+    """The items of a block list."""
     if node.flow_style or not node.value:
         raise _OtherStyleError
     indent = node.start_mark.column
-    items: list[tuple[object, str]] = []
-    for item, value in zip(node.value, data, strict=True):
+    texts: list[str] = []
+    for item in node.value:
         if not lines[item.start_mark.line].startswith(f"{' ' * indent}- ") or item.start_mark.line <= after:
             raise _OtherStyleError
         end = _last_line(item)
-        items.append((value, _join(lines[after + 1 : end + 1])))
+        texts.append(_join(lines[after + 1 : end + 1]))
         after = end
-    return items, indent
+    return Items(data, texts, indent)
 
 
 def _last_line(node: Node) -> int:

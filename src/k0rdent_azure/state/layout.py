@@ -12,13 +12,14 @@ commit as cheap as its change, and it keeps what a person wrote: comments, order
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.state import canonical
 from k0rdent_azure.state.codec import HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Entry:
@@ -37,8 +38,19 @@ class Entry:
         self.comment = ""
         #: The inside of a mapping, where it is known.
         self.section: Section | None = None
-        #: The items of a list with their lines, where they are known, and how deep their dashes stand.
-        self.items: tuple[list[tuple[object, str]], int] | None = None
+        #: The items of a list, where they are known.
+        self.items: Items | None = None
+
+
+class Items:
+    """A list in block style: its values, the lines of each, and how deep their dashes stand."""
+
+    __slots__ = ("indent", "texts", "values")
+
+    def __init__(self, values: Sequence[object], texts: list[str], indent: int) -> None:
+        self.values = values
+        self.texts = texts
+        self.indent = indent
 
 
 class Section:
@@ -117,19 +129,25 @@ def _entry(key: str, value: object, old: Entry | None, indent: int) -> Entry:
         new.text = f"{new.lead}{head}{new.comment}\n{new.section.text()}"
     elif isinstance(value, list) and value:
         new.items = _items(value, old.items if old else None, indent)
-        new.text = f"{new.lead}{head}{new.comment}\n{''.join([text for _, text in new.items[0]])}"
+        new.text = f"{new.lead}{head}{new.comment}\n{''.join(new.items.texts)}"
     else:
         new.text = f"{new.lead}{head} {canonical.scalar(value)}{new.comment}\n"
     return new
 
 
-def _items(
-    values: Iterable[object], old: tuple[list[tuple[object, str]], int] | None, indent: int
-) -> tuple[list[tuple[object, str]], int]:
-    known, depth = ({}, indent) if old is None else ({id(value): text for value, text in old[0]}, old[1])
-    return [
-        (value, known.get(id(value)) or canonical.item(value, depth))
+def _items(values: Sequence[object], old: Items | None, indent: int) -> Items:
+    if old is None:
+        return Items(values, [canonical.item(value, indent) for value in values], indent)
+    same = len(old.values)
+    if len(values) >= same and all(map(operator.is_, old.values, values)):
+        # Most lists only grow at their end, as the audit trail does.
+        texts = old.texts + [canonical.item(value, old.indent) for value in values[same:]]
+        return Items(values, texts, old.indent)
+    known = {
+        id(value): text
+        for value, text in zip(old.values, old.texts, strict=True)
         if isinstance(value, dict | list)
-        else (value, canonical.item(value, depth))
-        for value in values
-    ], depth
+    }
+    return Items(
+        values, [known.get(id(value)) or canonical.item(value, old.indent) for value in values], old.indent
+    )
