@@ -68,7 +68,8 @@ def test_no_private_key_is_shown(product: Product) -> None:
     said.append(end(process, signal.SIGINT))
     said.append(product.run("resume", "--yes", "--svg", str(product.workspace / "resume.svg")))
     said.extend(product.run(*words, expect=None) for words in LOOKS)
-    said.append(product.run("deploy", "--yes", expect=4))
+    said.append(product.run("rollback", "no-such-snapshot", "--yes", expect=4))
+    said.append(product.run("state", "get", "wireguard.peers.nobody.private_key", expect=4))
     said.append(
         product.run("state", "set", "wireguard.peers.mylaptop.ip", "nowhere", "--reason", "x", expect=4)
     )

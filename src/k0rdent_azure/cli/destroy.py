@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.run_snapshot import snapshot_before
 from k0rdent_azure.cli.running import (
     add_run_arguments,
     confirm,
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
             )
         config, names = snapshot_of(workspace)
         confirm(f"Destroy {names.deployment_id} ({names.resource_group}) for good?", yes=args.yes)
+        snapshot_before(workspace, "destroy")
         try:
             supervise(workspace, config, names, args=args, work=_destroy)
         except K0rdentAzureError as error:

@@ -97,6 +97,15 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     verification_retry_delay: int = 10
 
 
+class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
+    """`snapshots:`. A rule for the workspace: followed as it stands now, and not copied into the state.
+
+    `keep` is how many of the snapshots that runs take by themselves stay.
+    """
+
+    keep: int = 20
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """`metadata:`. `owner` becomes a tag on every resource."""
 
@@ -117,4 +126,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ssh: SshSettings = SshSettings()
     software: Software = Software()
     timeouts: Timeouts = Timeouts()
+    snapshots: Snapshots = Snapshots()
     kof: dict[str, object] = {}

@@ -41,6 +41,8 @@ FORBIDDEN_RANGES = {
 MAX_HOSTS = 260
 #: etcd's advice (etcd.io/docs, FAQ): at most seven members; more only slow it down.
 MAX_CONTROLLERS = 9
+#: Every run looks through all of them.
+MAX_SNAPSHOTS = 1000
 
 
 def _pattern(regex: str, expected: str, *, what: str = "not allowed") -> Rule:
@@ -230,6 +232,7 @@ RULES: dict[str, Rule] = {
     "timeouts.vm_wait_check_interval": _between(1, 3600, " seconds"),
     "timeouts.verification_retries": _between(0, 100),
     "timeouts.verification_retry_delay": _between(0, 3600, " seconds"),
+    "snapshots.keep": _between(1, MAX_SNAPSHOTS),
 }
 
 

@@ -7,6 +7,7 @@ with defaults; keys of another version are left alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import msgspec
@@ -30,6 +31,9 @@ _FLAT = {
     "worker_zones": ("workers", "zones"),
 }
 
+#: Rules for the workspace: they follow the file for as long as the deployment lives.
+WORKSPACE_SECTIONS = ("snapshots",)
+
 
 def to_snapshot(config: Config, *, resource_group: str) -> dict[str, object]:
     """The `configuration` section for a new deployment; plain data, no nulls.
@@ -43,7 +47,7 @@ def to_snapshot(config: Config, *, resource_group: str) -> dict[str, object]:
     cluster = {flat: whole["cluster"][pool][key] for flat, (pool, key) in _FLAT.items()}
     sections = {**whole, "azure": azure, "cluster": cluster}
     order = ("azure", "cluster", "network")
-    names = [*order, *(name for name in sections if name not in order)]
+    names = [*order, *(name for name in sections if name not in (*order, *WORKSPACE_SECTIONS))]
     # `kof` is the user's own, nulls included.
     return {name: sections[name] if name == "kof" else _written(sections[name]) for name in names}
 
@@ -58,6 +62,19 @@ def load_snapshot(configuration: Mapping[str, object]) -> LoadedConfig:
     layers = _layers(configuration)
     fail_on_errors([*layers.faults, *_required(layers), *check_topology(layers.values)], _LABEL)
     return finish(layers)
+
+
+def with_workspace_settings(taken: LoadedConfig, wanted: LoadedConfig) -> LoadedConfig:
+    """The settings in force: those of the deployment as they were taken, those of the workspace as wanted now."""
+
+    def followed(path: str) -> bool:
+        return path.partition(".")[0] in WORKSPACE_SECTIONS
+
+    return dataclasses.replace(
+        taken,
+        values={path: (wanted if followed(path) else taken).values[path] for path in taken.values},
+        sources={path: (wanted if followed(path) else taken).sources[path] for path in taken.sources},
+    )
 
 
 def differs(loaded: LoadedConfig, snapshot: Mapping[str, object]) -> list[str]:

@@ -15,6 +15,7 @@ from k0rdent_azure.config.model import (
     K0rdentSettings,
     K0sSettings,
     NetworkSettings,
+    Snapshots,
     SshSettings,
     Timeouts,
 )
@@ -117,6 +118,7 @@ def render(template: str, *, cloud: str, location: str | None = None) -> str:
         k0s=K0sSettings(),
         k0rdent=K0rdentSettings(),
         timeouts=Timeouts(vm_creation_minutes=chosen.vm_creation_minutes),
+        snapshots=Snapshots(),
     )
 
 
@@ -210,4 +212,8 @@ timeouts:
   vm_wait_check_interval: {timeouts.vm_wait_check_interval}
   verification_retries: {timeouts.verification_retries}
   verification_retry_delay: {timeouts.verification_retry_delay}
+
+# Before each run the state is kept as it is; so many of these snapshots stay. This one may change at any time.
+snapshots:
+  keep: {snapshots.keep}
 """

@@ -38,7 +38,7 @@ _ESCAPE = r'\\(?:["\\bfnrt]|u(?!d[89a-f])[0-9a-f]{4})'
 # Runs of plain characters with escapes between: no choice for the expression at each character.
 _STRING = f'"[^"\\\\{_HIDDEN}]*(?:{_ESCAPE}[^"\\\\{_HIDDEN}]*)*"'
 _LINE = re.compile(
-    rf"^( *)(- )?(?:([A-Za-z_][A-Za-z0-9_./-]*|{_STRING}):(?: (?=\S)|$))?"
+    rf"^( *)(- )?(?:([A-Za-z_][A-Za-z0-9_./-]{{0,{MAX_KEY - 1}}}|{_STRING}):(?: (?=\S)|$))?"
     rf"({_STRING}|-?(?:0|[1-9][0-9]{{0,17}})(?:\.[0-9]+(?:e[+-][0-9]{{1,2}})?)?|true|false|null|\{{\}}|\[\])?$",
     re.MULTILINE,
 )
@@ -106,24 +106,24 @@ def _assemble(rows: Iterable[tuple[str, str, str, str]]) -> dict[str, object] | 
             top, indent = item, here + 2
         elif type(top) is not dict:
             return None
-        assert isinstance(top, dict)  # noqa: S101
-        key = _key(written_key)
-        if key is None or key in top:
+        if not written_key or written_key in _NOT_TEXT:
             return None
-        if written:
-            top[key] = _value(written)
-        else:
+        key = written_key
+        if key[0] == '"':
+            key = msgspec.json.decode(written_key)
+            if key_fault(key) is not None:
+                return None
+        if key in top:
+            return None
+        if not written:
             # Its place in the mapping is here, whatever comes.
             top[key] = None
             waiting = key
+        elif written[0] == '"' and "\\" not in written:
+            top[key] = written[1:-1]
+        else:
+            top[key] = _value(written)
     return root if waiting is None else None
-
-
-def _key(written: str) -> str | None:
-    if not written.startswith('"'):
-        return None if not written or written in _NOT_TEXT else written
-    key: str = msgspec.json.decode(written)
-    return None if is_long(key) else key
 
 
 def _value(written: str) -> object:
@@ -150,19 +150,21 @@ def quoted(text: str) -> str:
     return _TO_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
-def is_long(key: str) -> bool:
-    """Whether a key is longer than every parser takes, as text or as it is written with its escapes."""
-    if len(key) > MAX_KEY:
-        return True
-    return 6 * len(key) > _MAX_WRITTEN_KEY and len(quoted(key)) > _MAX_WRITTEN_KEY
+def key_fault(key: str) -> str | None:
+    """Why a key is not allowed: longer than every parser takes, as text or with its escapes, or a merge key."""
+    if key == "<<":
+        # Quoted or not, Go yq would put another mapping's keys in its place.
+        return "merge keys (<<) are not allowed"
+    if len(key) > MAX_KEY or (6 * len(key) > _MAX_WRITTEN_KEY and len(quoted(key)) > _MAX_WRITTEN_KEY):
+        return f"a key has {len(key)} characters; expected {MAX_KEY} at most, fewer with escapes"
+    return None
 
 
 def key_text(key: str, *, plain: bool = True) -> str:
     """A key as it is written: plain, if that is wanted, where no parser can misread it."""
-    if is_long(key):
-        raise StateInvalidError(
-            f"the key {key[:40]!r}… has {len(key)} characters; expected {MAX_KEY} at most, fewer with escapes"
-        )
+    fault = key_fault(key)
+    if fault is not None:
+        raise StateInvalidError(f"{fault}: {key[:40]!a}")
     return key if plain and _PLAIN_KEY(key) and key.lower() not in _AMBIGUOUS_KEYS else quoted(key)
 
 

@@ -77,7 +77,7 @@ def examine(
     except msgspec.ValidationError as error:
         return None, _schema_faults(document, error)
     faults = list(_times(document, before or {}))
-    for rule in (_networks, _peers, _secrets, _nodes, _counts):
+    for rule in (_trail, _networks, _peers, _secrets, _nodes, _counts):
         faults.extend(rule(state, document))
     return state, faults
 
@@ -150,9 +150,13 @@ def _dig(document: object, path: Sequence[str]) -> object:
     return document
 
 
+#: What others keep in the file means what they say, and the snapshot of the configuration holds no times.
+_TIMED = frozenset(State.__struct_fields__) - {"configuration"}
+
+
 def _times(document: Mapping[str, object], before: Mapping[str, object]) -> Iterator[Fault]:
     for key, value in document.items():
-        if key != "configuration" and value is not before.get(key):
+        if key in _TIMED and value is not before.get(key):
             yield from _times_in(value, before.get(key), (None, key))
 
 
@@ -199,6 +203,23 @@ def _no_time(way: _Way, text: str) -> Fault:
     return Fault(
         path=".".join(keys), message="is not a time", expected="2025-01-07T15:30:00Z", found=repr(text[:40])
     )
+
+
+def _trail(state: State, document: Mapping[str, object]) -> Iterator[Fault]:
+    """A file of ours ends with its trail: where that is not whole, the file was cut off, however well it parses."""
+    history = state.event_history
+    if state.metadata.serial and "events" not in document:
+        yield Fault(path="events", message="is missing: the file is cut off", expected="the audit trail")
+    elif history is not None:
+        inline = history.count - (history.sealed.count if history.sealed else 0)
+        if len(state.events) < inline:
+            found = str(len(state.events))
+            yield Fault(
+                path="events", message="is cut off", expected=f"at least {inline} events", found=found
+            )
+        elif len(state.events) == inline and inline and state.events[-1].chain not in (None, history.chain):
+            # One without a link is another writer's: whether it is the one, only its hash tells (`chain`).
+            yield Fault(path=f"events.{inline - 1}", message="is not the event that was written last")
 
 
 def _networks(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:

@@ -27,7 +27,7 @@ NEWEST = 200
 _EVENTS = re.compile(rb"^events:[ ]*\n", re.MULTILINE)
 #: After the trail's start, a line that is not its own: neither indented, nor an item, nor a comment.
 _NEXT_SECTION = re.compile(rb"\n(?:[^ \-#\n]|---)")
-_ITEM = re.compile(rb"^ *- ", re.MULTILINE)
+_FIRST_ITEM = re.compile(rb"(?:[ ]*(?:#[^\n]*)?\n)*([ ]*)-[ \n]")
 
 
 class Document:
@@ -60,6 +60,11 @@ class Document:
     def state(self) -> State:
         """The typed view; its `events` are the newest ones. Raises StateInvalidError where the schema is broken."""
         return load_state(self._head)
+
+    @property
+    def examined(self) -> dict[str, object]:
+        """What is checked when it is read."""
+        return self._head
 
     def keep(self, state: State | None) -> None:
         """Take over the typed view that was made on the way, if it is all of it."""
@@ -99,6 +104,10 @@ class LongDocument(Document):
         self._trail = trail
 
     @property
+    def examined(self) -> dict[str, object]:
+        return {**self._head, "events": []}
+
+    @property
     def head_text(self) -> bytes:
         return self.text[: self.text.rindex(b"events:", 0, self._trail)]
 
@@ -112,22 +121,35 @@ class LongDocument(Document):
     def state(self) -> State:
         return load_state({**self._head, "events": self._newest()})
 
+    def keep(self, state: State | None) -> None:
+        """The view was made of the head alone: the trail's newest events are put in."""
+        if state is not None:
+            super().keep(msgspec.structs.replace(state, events=self._newest()))
+
     def _newest(self) -> list[Event]:
         """The trail's end, parsed alone. Where it cannot be (a text over several lines), all of it is parsed."""
-        start = self._start_of_newest()
+        start, count = self._start_of_newest()
         try:
             found = parse(b"events:\n" + self.text[start:], source=self.source).get("events")
-            return msgspec.convert(found, list[Event])
+            newest = msgspec.convert(found, list[Event])
         except (StateInvalidError, msgspec.ValidationError):
-            return load_state(self.data).events[-NEWEST:]
+            newest = []
+        # A dash may be of a text that goes on there.
+        return newest if len(newest) == count else load_state(self.data).events[-NEWEST:]
 
-    def _start_of_newest(self) -> int:
+    def _start_of_newest(self) -> tuple[int, int]:
+        """Where the newest events begin, and how many they are; none where the trail is not laid out as a list."""
+        first = _FIRST_ITEM.match(self.text, self._trail)
+        if first is None:
+            return self._trail, -1
+        # Deeper dashes are of lists, or of texts, within an event.
+        item = re.compile(rb"^" + first[1] + rb"-[ \n]", re.MULTILINE)
         span = 64 * 1024
         while True:
             start = max(self._trail, len(self.text) - span)
-            items = [found.start() for found in _ITEM.finditer(self.text, start)]
+            items = [found.start() for found in item.finditer(self.text, start)]
             if len(items) > NEWEST or start == self._trail:
-                return items[-NEWEST:][0] if items else start
+                return items[-NEWEST:][0], len(items[-NEWEST:])
             span *= 2
 
 
@@ -140,7 +162,7 @@ def read_document(text: bytes, *, source: str) -> Document:
     if not is_newer_major(document.head):
         from k0rdent_azure.state.checks import examine, refuse_errors
 
-        state, faults = examine(document.head)
+        state, faults = examine(document.examined)
         refuse_errors(faults, text=text, source=source)
         document.keep(state)
     _ = document.state
@@ -168,7 +190,8 @@ def _read_long(text: bytes, source: str) -> Document | None:
         head = migrate(parse(text[: found.start()], source=source))
     except StateInvalidError:
         return None
-    if "events" in head or is_newer_major(head):
+    # A trail that we wrote is never so long; one that tells its length is read as a whole, to be held against it.
+    if "events" in head or "event_history" in head or is_newer_major(head):
         return None
     return LongDocument(head, text=text, source=source, trail=found.end())
 

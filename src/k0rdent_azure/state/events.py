@@ -95,7 +95,10 @@ def _last_link(
 ) -> tuple[str, int]:
     """The newest link that we wrote, and the first event after it: others may have added some since."""
     if record is not None:
-        return record.chain, known - max(0, there - record.count)
+        # Where others took part, the newest link may be of an event that carries none.
+        after = known - max(0, there - record.count)
+        ours = (at + 1 for at in reversed(range(known)) if events[at].get("chain") == record.chain)
+        return record.chain, next(ours, after)
     first = next((at + 1 for at in reversed(range(known)) if events[at].get("chain")), 0)
     return (str(events[first - 1]["chain"]) if first else genesis(data)), first
 
@@ -152,7 +155,8 @@ def history(
     """
     inline = msgspec.convert(_inline(document.data), list[Event])
     record = _history_of(document.data)
-    wanted = [] if newest is not None and newest <= len(inline) else _segments(record, storage, since, newest)
+    more = None if newest is None else newest - len(inline)
+    wanted = [] if more is not None and more <= 0 else _segments(record, storage, since, more)
     for segment in reversed(wanted):
         for line in segment_lines(segment, storage)[1]:
             yield msgspec.json.decode(line, type=Event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from k0rdent_azure.state.layout import Entry, Items, Layout, Section
 from k0rdent_azure.state.strict_yaml import compose
@@ -37,7 +37,18 @@ def read_layout(text: str, data: Mapping[str, object]) -> Layout | None:
     except _OtherStyleError:
         return None
     trail = _join(lines[end + 1 :])
-    return Layout(root, header="", trail=trail, is_canonical=False)
+    return Layout(root, header=_take_header(root), trail=trail, is_canonical=False)
+
+
+def _take_header(root: Section) -> str:
+    """What is the file's, and not its first key's: directives, `---`, and comments above a blank line."""
+    first = next(iter(root.entries.values()))
+    lines = first.lead.splitlines(keepends=True)
+    own = (at for at, line in enumerate(lines, 1) if not line.strip() or line.startswith(("%", "---")))
+    header = "".join(lines[: max(own, default=0)])
+    first.lead = first.lead.removeprefix(header)
+    first.text = first.text.removeprefix(header)
+    return header
 
 
 def _has_aliases(node: Node, seen: set[int]) -> bool:
@@ -85,8 +96,9 @@ def _entry(key: Node, value: Node, data: object, lines: Sequence[str]) -> Entry:
         return entry
     colon = key.end_mark.column + behind.index(":") + 1
     entry.head = line[:colon]
-    if isinstance(value, ScalarNode):
-        if value.style not in ("|", ">") and value.end_mark.line == key.start_mark.line:
+    if not isinstance(value, CollectionNode) or value.flow_style:
+        is_block = isinstance(value, ScalarNode) and value.style in ("|", ">")
+        if not is_block and value.end_mark.line == key.start_mark.line:
             entry.comment = _comment(line[max(value.end_mark.column, colon) :])
         return entry
     if value.start_mark.line == key.start_mark.line or not _COMMENT.match(line[colon:]):
@@ -107,9 +119,12 @@ def _items(node: SequenceNode, data: Sequence[object], lines: Sequence[str], *, 
     if node.flow_style or not node.value:
         raise _OtherStyleError
     indent = node.start_mark.column
+    is_dash = re.compile(f" {{{indent}}}-(?: |$)").match
     texts: list[str] = []
     for item in node.value:
-        if not lines[item.start_mark.line].startswith(f"{' ' * indent}- ") or item.start_mark.line <= after:
+        # The item itself may begin below its dash.
+        own = (line for line in lines[after + 1 : item.start_mark.line + 1] if not _COMMENT.match(f" {line}"))
+        if not is_dash(next(own, "")):
             raise _OtherStyleError
         end = _last_line(item)
         texts.append(_join(lines[after + 1 : end + 1]))

@@ -5,7 +5,8 @@ commit as cheap as its change, and it keeps what a person wrote: comments, order
 
 - A key that is not changed keeps its lines, and the comment lines above it, as they are.
 - A value that is changed is written in our form; the comment lines above it and the comment behind it stay.
-- What is removed goes with its comments. New keys come after the old ones.
+- What is removed goes with its comments. New keys come after the old ones. What stands at the top of the file above a
+  blank line is nobody's, and stays.
 - A list's items that stay keep their lines. A collection on one line (`{a: 1}`) that is changed is written anew.
 - A file with aliases, or with line breaks other than LF, is written anew as a whole, without its comments.
 """
@@ -113,10 +114,17 @@ def _section(value: Mapping[str, object], old: Section | None, indent: int) -> S
 
 
 def _same(old: object, new: object) -> bool:
+    """Whether two values have the same text: `1 == True == 1.0`, but they are three, and order counts."""
     if old is new:
         return True
-    # `1 == True == 1.0`, but they are three different texts.
-    return type(old) is type(new) and not isinstance(old, dict | list) and old == new
+    if type(old) is not type(new) or old != new:
+        return False
+    if isinstance(old, dict) and isinstance(new, dict):
+        return list(old) == list(new) and all(map(_same, old.values(), new.values()))
+    if isinstance(old, list) and isinstance(new, list):
+        return all(map(_same, old, new))
+    # 0.0 == -0.0
+    return not isinstance(old, float) or repr(old) == repr(new)
 
 
 def _entry(key: str, value: object, old: Entry | None, indent: int) -> Entry:
@@ -143,11 +151,18 @@ def _items(values: Sequence[object], old: Items | None, indent: int) -> Items:
         # Most lists only grow at their end, as the audit trail does.
         texts = old.texts + [canonical.item(value, old.indent) for value in values[same:]]
         return Items(values, texts, old.indent)
+    # Those at either end stay where they are, whatever happens between; between them, those that were moved.
+    most = min(same, len(values))
+    first = next((at for at in range(most) if not _same(old.values[at], values[at])), most)
+    most -= first
+    last = next((at for at in range(most) if not _same(old.values[-1 - at], values[-1 - at])), most)
     known = {
         id(value): text
         for value, text in zip(old.values, old.texts, strict=True)
         if isinstance(value, dict | list)
     }
-    return Items(
-        values, [known.get(id(value)) or canonical.item(value, old.indent) for value in values], old.indent
-    )
+    between = [
+        known.get(id(value)) or canonical.item(value, old.indent)
+        for value in values[first : len(values) - last]
+    ]
+    return Items(values, [*old.texts[:first], *between, *old.texts[same - last :]], old.indent)

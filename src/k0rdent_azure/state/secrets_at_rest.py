@@ -81,6 +81,7 @@ def _convert(
         with store.storage.writing():
             store.storage.forget_previous()
             snapshots, left = convert_snapshots(store.storage, convert, recipients)
+        in_clear = list(copies_in_clear(store.storage))
     except StateError as error:
         error.hint = "the state itself is done, its older copies are not: run the same command again"
         raise
@@ -90,7 +91,7 @@ def _convert(
         recipients=list(recipients),
         snapshots=snapshots,
         left=left,
-        in_clear=list(copies_in_clear(store.storage)),
+        in_clear=in_clear,
     )
 
 

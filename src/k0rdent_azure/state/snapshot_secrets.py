@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.errors import PrerequisiteError, StateInvalidError
 from k0rdent_azure.state.codec import dump, parse
 from k0rdent_azure.state.secrets import replace_below, secret_values
+from k0rdent_azure.state.snapshot_file import decompressed
+from k0rdent_azure.state.snapshots import FOLDER, SUFFIX
 
 if TYPE_CHECKING:
     from k0rdent_azure.state.storage import Storage
-
-FOLDER = "snapshots"
-SUFFIX = ".yaml.gz"
 
 
 def convert_snapshots(
@@ -45,10 +43,7 @@ def convert_snapshots(
 
 def unpacked(storage: Storage, name: str) -> bytes:
     """A snapshot's text. Raises StateInvalidError."""
-    try:
-        return gzip.decompress(storage.read_part(name))
-    except (OSError, EOFError, zlib.error) as error:
-        raise StateInvalidError(f"the snapshot {name} is damaged: {error}") from None
+    return decompressed(storage.read_part(name), name)
 
 
 def snapshot_texts(storage: Storage) -> Iterator[tuple[str, bytes]]:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from k0rdent_azure.errors import StateError, StateInvalidError, StateNotFoundError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: A larger document is refused before it is read: no state file comes near it.
 MAX_BYTES = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_MEND = "free the disk or mend its permissions, then run the command again"
 
 
 class Storage(Protocol):
@@ -41,7 +42,7 @@ class Storage(Protocol):
         """How others than the owner can get at the document ("mode 0644"); None where they cannot."""
 
     def read_previous(self) -> tuple[bytes, float] | None:
-        """The version before the newest commit and its age in seconds; None where there is none."""
+        """The version before the newest commit and its age in seconds; None where there is none. Raises StateError."""
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -103,7 +104,7 @@ class FileStorage:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise StateError(f"cannot look at {self.given}: {error.strerror}") from error
+            raise StateError(f"cannot look at {self.given}: {error.strerror}", hint=_MEND) from error
         return True
 
     def read(self) -> bytes:
@@ -114,7 +115,7 @@ class FileStorage:
                 f"there is no state file {self.given}", hint="start with: k0rdent-azure init, then deploy"
             ) from None
         except OSError as error:
-            raise StateInvalidError(f"cannot read {self.given}: {error.strerror}") from error
+            raise StateInvalidError(f"cannot read {self.given}: {error.strerror}", hint=_MEND) from error
 
     def exposed(self) -> str | None:
         mode = stat.S_IMODE(self._files.stat(self.path).st_mode)
@@ -125,8 +126,10 @@ class FileStorage:
 
         try:
             return self._read(self.backup), max(0.0, time.time() - self._files.stat(self.backup).st_mtime)
-        except (OSError, StateInvalidError):
+        except (FileNotFoundError, StateInvalidError):
             return None
+        except OSError as error:
+            raise StateError(f"cannot read {self.backup}: {error.strerror}", hint=_MEND) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -146,12 +149,15 @@ class FileStorage:
                 ) from error
             yield
         finally:
-            self._files.close(descriptor)
+            # The lock goes with the descriptor, whatever its close says; what was done under it is told already.
+            with suppress(OSError):
+                self._files.close(descriptor)
 
     def replace(self, content: bytes, *, keep: bool) -> None:
         self._replace(self.path, content, keep=keep)
 
     def forget_previous(self) -> None:
+        self._discard_remains()
         # Not a second name for the document: an editor that writes in place would change both.
         self._replace(self.backup, self.read(), keep=False)
 
@@ -165,14 +171,14 @@ class FileStorage:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise StateError(f"cannot list {self._part(folder)}: {error.strerror}") from error
+            raise StateError(f"cannot list {self._part(folder)}: {error.strerror}", hint=_MEND) from error
         return sorted(f"{folder}/{name}" for name in names if not name.startswith("."))
 
     def read_part(self, name: str) -> bytes:
         try:
             return self._read(self._part(name))
         except OSError as error:
-            raise StateInvalidError(f"cannot read {self._part(name)}: {error.strerror}") from None
+            raise StateInvalidError(f"cannot read {self._part(name)}: {error.strerror}", hint=_MEND) from None
 
     def write_part(self, name: str, content: bytes) -> None:
         path = self._part(name)
@@ -182,8 +188,9 @@ class FileStorage:
         except FileExistsError:
             pass
         except OSError as error:
-            raise StateError(f"cannot make {folder}: {error.strerror}") from error
-        else:
+            raise StateError(f"cannot make {folder}: {error.strerror}", hint=_MEND) from error
+        if folder != self.folder:
+            # Also where it was there: who made it may have died before its name was safe.
             self._confirm_folder(self.folder, folder)
         self._replace(path, content, keep=False)
 
@@ -193,15 +200,19 @@ class FileStorage:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StateError(f"cannot remove {self._part(name)}: {error.strerror}") from error
+            raise StateError(f"cannot remove {self._part(name)}: {error.strerror}", hint=_MEND) from error
 
     def beside(self) -> list[Path]:
-        """The document and everything of its own beside it; the document last. Raises OSError."""
+        """The document and everything of its own beside it; the document last. Raises StateError."""
         from pathlib import Path
 
         own = os.path.basename(self._stem) + "."  # noqa: PTH119
-        names = [name for name in self._files.list(self.folder) if name.startswith(own) and name != self.name]
-        return [Path(self.folder, name) for name in (*sorted(names), self.name)]
+        try:
+            there = self._files.list(self.folder)
+        except OSError as error:
+            raise StateError(f"cannot look into {self.folder}: {error.strerror}", hint=_MEND) from error
+        names = sorted(name for name in there if name.startswith(own) and name != self.name)
+        return [Path(self.folder, name) for name in (*names, self.name)]
 
     def _part(self, name: str) -> str:
         """`events/x` is `deployment-state.events/x` beside `deployment-state.yaml`."""
@@ -226,10 +237,11 @@ class FileStorage:
     def _replace(self, path: str, content: bytes, *, keep: bool) -> None:
         """Temp file beside it (0600 from its creation), fsync, old version kept, rename, fsync of the folder.
 
-        The temp file's name is fixed: whoever is here holds the lock, so one that is there is a dead writer's.
+        There is one name for the temp files of a folder: whoever is here holds the lock, so one that is there is a
+        dead writer's, and goes with the next write of any kind.
         """
         folder, _, name = path.rpartition("/")
-        temporary = f"{folder}/.{name}.new"
+        temporary = f"{folder}/.{self.name}.new" if folder == self.folder else f"{folder}/.new"
         try:
             self._write(temporary, path, content)
             if keep:
@@ -239,7 +251,7 @@ class FileStorage:
             self._discard(temporary)
             raise StateError(
                 f"cannot write {path}: {error.strerror or error}; the old version is untouched",
-                hint="free the disk or mend its permissions, then run the command again",
+                hint=_MEND,
             ) from error
         self._confirm_folder(folder, path)
 
@@ -276,6 +288,24 @@ class FileStorage:
             # Another program wrote it; it holds keys all the same.
             self._files.chmod(link, 0o600)
         self._files.rename(link, f"{path}.backup")
+        # Where a writer died right here, both are names of one file already, and a rename leaves both (POSIX).
+        self._discard(link)
+
+    def _discard_remains(self) -> None:
+        """Remove what dead writers left, durably: it may be older than anything else."""
+        self._discard(f"{self.folder}/.{self.name}.keep")
+        for path in map(str, self.beside()):
+            if self._is_folder(path):
+                self._discard(f"{path}/.new")
+                self._confirm_folder(path, path)
+
+    def _is_folder(self, path: str) -> bool:
+        try:
+            return stat.S_ISDIR(self._files.stat(path).st_mode)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StateError(f"cannot look at {path}: {error.strerror}", hint=_MEND) from error
 
     def _discard(self, path: str) -> None:
         try:

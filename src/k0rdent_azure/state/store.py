@@ -11,6 +11,7 @@ from k0rdent_azure.errors import (
     StateError,
     StateExistsError,
     StateInvalidError,
+    StateNotFoundError,
     StateReadOnlyError,
 )
 from k0rdent_azure.state import layout
@@ -18,8 +19,9 @@ from k0rdent_azure.state.codec import RECOVERY_HINT
 from k0rdent_azure.state.document import Document, read_document
 from k0rdent_azure.state.files import SYSTEM, Files
 from k0rdent_azure.state.migrations import is_newer_major
+from k0rdent_azure.state.rewriting import rewritten
 from k0rdent_azure.state.secrets import seal_secrets
-from k0rdent_azure.state.storage import MAX_BYTES, FileStorage, Storage
+from k0rdent_azure.state.storage import FileStorage, Storage
 from k0rdent_azure.state.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -61,12 +63,10 @@ class Store:
                     f"{self.storage.where} exists already", hint="resume that deployment, or destroy it first"
                 )
             first = Transaction(Document(dict(data), text=b"", source=self.storage.where), self._clock)
-            self._lineage = str(uuid.uuid4())
             first.delete("metadata.lineage")
-            first.stamp(1, self._lineage)
+            first.stamp(1, str(uuid.uuid4()))
             self._write_schema()
-            self._commit(first, known=0, keep=False)
-        return self.read()
+            return self._commit(first, known=0, keep=False)
 
     @contextmanager
     def transaction(self, *, based_on: Document | None = None) -> Iterator[Transaction]:
@@ -94,7 +94,11 @@ class Store:
 
     def _load(self) -> Document:
         """The document as stored; parsed only where its bytes are not those of last time."""
-        text = self.storage.read()
+        try:
+            text = self.storage.read()
+        except StateNotFoundError as error:
+            error.hint = self._way_out() or error.hint
+            raise
         if self._kept is not None and self._kept.text == text:
             return self._kept
         try:
@@ -108,7 +112,11 @@ class Store:
         """The newest good copy with its age, and how to restore it."""
         from k0rdent_azure.state.recovery import newest_good_copy
 
-        copy = newest_good_copy(self.storage)
+        try:
+            copy = newest_good_copy(self.storage)
+        except StateError:
+            # What is wrong with the document matters more than that no copy can be looked for.
+            return None
         return None if copy is None else copy.hint
 
     def _refuse_foreign(self, document: Document) -> None:
@@ -125,23 +133,17 @@ class Store:
                 hint="someone replaced the file; look at it with `k0rdent-azure status`",
             )
 
-    def _commit(self, transaction: Transaction, *, known: int, keep: bool) -> None:
+    def _commit(self, transaction: Transaction, *, known: int, keep: bool) -> Document:
         from k0rdent_azure.state.checks import check, refuse_errors
         from k0rdent_azure.state.events import seal
 
         data, source = transaction.data, self.storage.where
-        new: layout.Layout | None = None
         try:
             # What was read was checked then; what `create` is given was not.
             before = transaction.document.head if keep else None
             refuse_errors(check(data, before=before), text=b"", source="the new version (not written)")
             seal(data, known=known, storage=self.storage)
-            new = _lay_out(transaction.document, data)
-            text = new.text()
-            if len(text) > MAX_BYTES:
-                raise StateInvalidError(
-                    f"the new version has {len(text)} bytes; expected at most {MAX_BYTES}"
-                )
+            new, text = rewritten(transaction.document, data)
         except StateInvalidError as error:
             self._set_aside(data, error)
             raise
@@ -149,6 +151,7 @@ class Store:
         self.storage.replace(text, keep=keep)
         self._kept = Document(data, text=text, source=source, layout=new)
         self._lineage = self._kept.lineage
+        return self._kept
 
     def _set_aside(self, data: Mapping[str, object], error: StateInvalidError) -> None:
         """Keep a candidate that was refused beside the good document; that it cannot be kept hides nothing."""
@@ -190,45 +193,6 @@ class FileStore(Store):
                 raise StateError(f"cannot archive to {target}: {error.strerror or error}") from error
         self._kept = None
         return target
-
-
-def _lay_out(document: Document, data: dict[str, object]) -> layout.Layout:
-    """The new text, made of the old one and the change."""
-    if not document.text:
-        return layout.fresh(data)
-    old = document.layout or _read_layout(document)
-    if old is None:
-        return layout.fresh(data)
-    new = layout.changed(old, data)
-    if new.is_canonical or _says(new, data):
-        return new
-    return layout.fresh(data)
-
-
-def _read_layout(document: Document) -> layout.Layout | None:
-    from k0rdent_azure.state.codec import HEADER
-
-    text, data = document.head_text, document.head
-    if text.startswith(HEADER.encode()):
-        ours = layout.fresh(data)
-        if ours.text() == text:
-            return ours
-    from k0rdent_azure.state.hand_layout import read_layout
-
-    return read_layout(text.decode(), data)
-
-
-def _says(new: layout.Layout, data: dict[str, object]) -> bool:
-    """Whether a text that keeps a person's lines reads as what is to be stored: nothing is taken on trust there."""
-    import msgspec
-
-    from k0rdent_azure.state.codec import parse
-
-    try:
-        read = parse(new.text(), source="the new version (not written)")
-    except StateInvalidError:
-        return False
-    return msgspec.json.encode(read) == msgspec.json.encode(data)
 
 
 def _events_in(document: Document) -> int:

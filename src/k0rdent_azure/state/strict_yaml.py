@@ -15,7 +15,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from k0rdent_azure.errors import Fault, StateInvalidError
-from k0rdent_azure.state.canonical import MAX_DEPTH, MAX_KEY, is_long, nests_deeper
+from k0rdent_azure.state.canonical import MAX_DEPTH, key_fault, nests_deeper
 
 #: A state file needs no aliases at all; a hand may use a few, which stand for no more than so many values.
 MAX_ALIASES = 50
@@ -40,11 +40,9 @@ class _StateLoader(_Loader):  # type: ignore[misc, valid-type]
                 raise _Refused("keys must be text", key.start_mark)
             if key.value in seen:
                 raise _Refused(f"the key {key.value[:40]!r} stands twice in one mapping", key.start_mark)
-            if key.value == "<<" and not key.style:
-                # Other parsers would put another mapping's keys in its place.
-                raise _Refused("merge keys (<<) are not allowed", key.start_mark)
-            if is_long(key.value):
-                raise _Refused(f"a key has more than {MAX_KEY} characters", key.start_mark)
+            fault = key_fault(key.value)
+            if fault is not None:
+                raise _Refused(fault, key.start_mark)
             seen.add(key.value)
         constructed: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
         return constructed

@@ -16,8 +16,8 @@ from k0rdent_azure.state.document import Document, StatePath, keys_of, lookup
 if TYPE_CHECKING:
     from k0rdent_azure.state.model import State
 
-#: What `restore` leaves as it is: history, and what is known of the outside since.
-_HISTORY = ("events", "event_history", "api_calls", "pending_operations")
+#: What `restore` leaves as it is: history, and what is known of the outside since. The trail stays last.
+_HISTORY = ("api_calls", "pending_operations", "event_history", "events")
 _OWN_METADATA = ("serial", "lineage", "run", "last_updated", "secrets")
 
 
@@ -140,6 +140,8 @@ class Transaction:
         metadata["serial"] = serial
         metadata["last_updated"] = timestamp(self._clock.now())
         metadata.setdefault("lineage", lineage)
+        # A numbered version without its trail would pass for one that was cut off.
+        self.data.setdefault("events", [])
 
     def _mapping(self, keys: list[str | int]) -> dict[str, object]:
         """The mapping at `keys`, ours to change: it and every container on the way are copied, once."""

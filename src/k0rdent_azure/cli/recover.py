@@ -1,0 +1,154 @@
+"""`recover`: put a good copy in the place of a state file that is damaged or gone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.clock import SystemClock
+from k0rdent_azure.errors import UsageError
+
+if TYPE_CHECKING:
+    from k0rdent_azure.state.recovery import Copy, Recovery
+    from k0rdent_azure.state.storage import Storage
+
+EPILOG = """\
+examples:
+  k0rdent-azure recover                              which copies there are, and what restores each
+  k0rdent-azure recover --from-backup                the version before the newest commit
+  k0rdent-azure recover --from-snapshot latest
+
+It restores from disk. The damaged file stays beside the restored one, with the ending .damaged-<time>; events in it
+that are newer than the copy are taken over. A state file that can be read is not replaced: see `rollback`.
+"""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "recover",
+        help="restore a damaged state file from a copy",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--from-backup", action="store_true", help="the version before the newest commit")
+    source.add_argument(
+        "--from-snapshot", metavar="NAME", help="latest, a serial, or the beginning of a name"
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Keys of `--json`: source (kind, name, serial, age_seconds), serial, damaged, unread[], older[] (path, restored,
+    damaged), events (taken, unproven, unread). Without a source: state, copies[] (kind, name, serial, lineage,
+    age_seconds, fault, command), and exit code 2.
+    """
+    workspace = Workspace(args.workspace)
+    storage = workspace.store().storage
+    if not (args.from_backup or args.from_snapshot):
+        return _offer(workspace, storage, as_json=args.json)
+    with workspace.run_lock().acquire("recover"):
+        _recover(workspace, storage, args)
+    return 0
+
+
+def _recover(workspace: Workspace, storage: Storage, args: argparse.Namespace) -> None:
+    from k0rdent_azure.cli.running import confirm
+    from k0rdent_azure.state.recovery import backup_copy, damaged_text, recover, snapshot_copy
+
+    clock = SystemClock()
+    damaged_text(storage)
+    copy = (
+        backup_copy(storage) if args.from_backup else snapshot_copy(storage, args.from_snapshot, clock=clock)
+    )
+    confirm(f"Restore {_named(copy)}?", yes=args.yes)
+    _show(recover(storage, copy, clock=clock), workspace, as_json=args.json)
+
+
+def _offer(workspace: Workspace, storage: Storage, *, as_json: bool) -> int:
+    """Say what there is to restore from, and how. Raises StateError where the state is healthy."""
+    from k0rdent_azure.state.recovery import copies, damaged_text
+
+    state = "missing" if damaged_text(storage) is None else "damaged"
+    found = copies(storage, clock=SystemClock())
+    if as_json:
+        from k0rdent_azure.cli.output import print_json
+
+        print_json({"state": state, "copies": [_row(copy, workspace) for copy in found]})
+    else:
+        from k0rdent_azure.cli.output import show_notice
+        from k0rdent_azure.report.text import clean
+
+        for copy in found:
+            said = f"broken: {copy.fault}" if copy.fault else workspace.command(copy.command)
+            sys.stdout.write(f"{clean(_named(copy))}\n  {clean(said)}\n")
+        sys.stdout.flush()
+        rest = "choose a copy to restore" if any(not copy.fault for copy in found) else "no copy can be used"
+        show_notice(f"{storage.where} is {state}; {rest}")
+    return UsageError.exit_code
+
+
+def _named(copy: Copy) -> str:
+    from k0rdent_azure.report.text import ago
+
+    serial = "of no known serial" if copy.serial is None else f"of serial {copy.serial}"
+    return f"the {copy.kind} {copy.name} {serial}, written {ago(copy.age_seconds)}"
+
+
+def _row(copy: Copy, workspace: Workspace) -> dict[str, object]:
+    import msgspec
+
+    command = None if copy.fault else workspace.command(copy.command)
+    return {**msgspec.to_builtins(copy), "command": command}
+
+
+def _show(done: Recovery, workspace: Workspace, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(done)
+        return
+    from k0rdent_azure.report.changes import change_lines
+    from k0rdent_azure.report.text import clean, plural
+    from k0rdent_azure.state.compare import HIDDEN
+
+    sys.stdout.write(f"{clean(f'restored {_named(done.copy)} as serial {done.serial}')}\n")
+    if done.older:
+        sys.stdout.write(f"older than in the damaged file: {plural(len(done.older), 'value')}\n")
+        sys.stdout.writelines(f"  {line}\n" for line in change_lines(done.older, hidden=HIDDEN))
+    lines = [] if done.damaged is None else [f"the damaged file is kept as {done.damaged}"]
+    lines += [f"could not be read in the damaged file, so not compared: {name}" for name in done.unread]
+    if done.taken:
+        lines.append(f"{plural(done.taken, 'newer event')} taken over from the damaged file")
+    if done.unproven:
+        lines.append(f"{plural(done.unproven, 'event')} among these do not follow from the one before")
+    if done.events_unread:
+        lines.append(f"{plural(done.events_unread, 'event')} could not be read")
+    lines.append(f"go on with: {workspace.command('resume')}, which looks at what exists")
+    sys.stdout.writelines(f"{clean(line)}\n" for line in lines)
+
+
+def _print_json(done: Recovery) -> None:
+    from k0rdent_azure.cli.output import print_json
+
+    source = done.copy
+    print_json(
+        {
+            "source": {
+                "kind": source.kind,
+                "name": source.name,
+                "serial": source.serial,
+                "age_seconds": source.age_seconds,
+            },
+            "serial": done.serial,
+            "damaged": done.damaged,
+            "unread": done.unread,
+            "older": [
+                {"path": change.path, "restored": change.new, "damaged": change.old} for change in done.older
+            ],
+            "events": {"taken": done.taken, "unproven": done.unproven, "unread": done.events_unread},
+        }
+    )
