@@ -147,13 +147,13 @@ _EDITS: list[tuple[str, Callable[[Rows], object], list[str]]] = [
     ("doubled", lambda rows: rows.insert(3, dict(rows[3])), ["events.4"]),
     ("put between", lambda rows: rows.insert(3, dict(FOREIGN)), ["events.4", "?events"]),
     ("one replaced", lambda rows: rows.__setitem__(3, dict(FOREIGN)), ["events.4", "?events"]),
-    ("last replaced", lambda rows: rows.__setitem__(-1, dict(FOREIGN)), ["event_history.chain", "?events"]),
 ]
 _CUTS: list[tuple[str, Callable[[Rows], object], list[str]]] = [
     ("dropped", lambda rows: rows.pop(3), ["events.3", "events"]),
     ("first dropped", lambda rows: rows.pop(0), ["events.0", "events"]),
     ("last dropped", lambda rows: rows.pop(), ["events"]),
     ("all dropped", lambda rows: rows.clear(), ["events"]),
+    ("last replaced", lambda rows: rows.__setitem__(-1, dict(FOREIGN)), ["event_history.chain", "?events"]),
     ("last moved", lambda rows: rows.insert(0, rows.pop()), ["events.0", "events.1"]),
 ]
 

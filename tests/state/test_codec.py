@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import subprocess
-from pathlib import Path
 
-import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -54,25 +50,6 @@ def test_no_bytes_raise_anything_but_a_state_error(text: bytes) -> None:
         parse(text, source="x")
 
 
-def is_go_yq() -> bool:
-    found = shutil.which("yq")
-    if not found:
-        return False
-    done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-    return "mikefarah" in done.stdout
-
-
-@pytest.mark.skipif(not is_go_yq(), reason="needs Go yq (go install github.com/mikefarah/yq/v4@v4.44.6)")
-def test_yq_reads_the_same(tmp_path: Path) -> None:
-    document = {
-        "values": ["yes", "no", "0o14", "1e3", "12:30", "2025-01-07", "010", "~", True, 12, None, "é\n"]
-    }
-    path = tmp_path / "x.yaml"
-    path.write_bytes(dump(document))
-    done = subprocess.run(["yq", "-o=json", ".", str(path)], capture_output=True, check=True)
-    assert msgspec.json.decode(done.stdout) == document
-
-
 def test_the_example_round_trips() -> None:
     document = parse(EXAMPLE.read_bytes(), source="example")
     assert parse(dump(document), source="again") == document
@@ -96,6 +73,15 @@ def test_the_example_round_trips() -> None:
         (b"a:\n" + b"- " * 100_000, "nested deeper"),
         (b"\n".join(b" " * i + b"a:" for i in range(1000)), "nested deeper"),
         (b"a: &a [1, 2]\nb: [" + b"*a," * 200 + b"]\n", "too many aliases"),
+        (b"a: &a [1, *a]\n", "nested deeper"),
+        (b"a:\n" + b"".join(b" " * i + b"- a:\n" for i in range(0, 80, 2)) + b"# *\n", "nested deeper"),
+        (b"a: {b: 1}\nc:\n  <<: {b: 2}\n", "x:3: merge keys"),
+        (b'c: {"<<": 1}\n', "x:1: merge keys"),
+        (b"a: 1\nb: 1.0e+999\n", "x:2: a number is too large"),
+        (b"a: -1.5E999 # c\n", "x:1: a number is too large"),
+        (b"a: " + b"1" * 1001 + b"\n", "x:1: a number has more than 1000 digits"),
+        (b"a:\n  " + b"k" * 257 + b": 1\n", "x:2: a key has 257 characters"),
+        (b'"' + b"\\x01" * 170 + b'": 1\n', "x:1: a key has 170 characters"),
         (b"\xff\xfe\xff", "x"),
         (b"a: \x1b[31m\n", "x:"),
     ],
@@ -112,6 +98,21 @@ def test_a_billion_laughs_are_refused_quickly() -> None:
     lines += [f"a{i}: &a{i} [{','.join(f'*a{i - 1}' for _ in range(9))}]" for i in range(1, 10)]
     with pytest.raises(StateInvalidError, match="too many aliases"):
         parse("\n".join(lines).encode(), source="x")
+
+
+@pytest.mark.parametrize(("levels", "each"), [(25, 2), (13, 4), (5, 12)])
+def test_few_aliases_that_multiply_are_refused_too(levels: int, each: int) -> None:
+    """Twenty-four that double what is before them already stand for sixteen million values."""
+    lines = ["a0: &a0 [1, 2]"]
+    lines += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * each)}]" for i in range(1, levels)]
+    with pytest.raises(StateInvalidError, match="too many aliases"):
+        parse("\n".join(lines).encode(), source="x")
+
+
+def test_aliases_that_a_person_uses_are_read() -> None:
+    text = b"a: &a {b: [1, 2]}\nc: [*a, *a]\nd: &d x\ne: *d\n"
+    shared = {"b": [1, 2]}
+    assert parse(text, source="x") == {"a": shared, "c": [shared, shared], "d": "x", "e": "x"}
 
 
 def test_positions_are_lines() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ class Workspace(msgspec.Struct, frozen=True):
         from k0rdent_azure.state.lock import RunLock
 
         # Beside the real file: two workspaces that link to one state share its lock.
-        real = self.state_path.resolve()
+        real = Path(os.path.realpath(self.state_path))
         return RunLock(real.with_name(f".{real.name}.run.lock"))
 
     def live_holder(self) -> Holder | None:

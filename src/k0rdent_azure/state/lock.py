@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 #: `live`: a process holds it. `stale`: its holder died on this machine. `elsewhere`: another machine's record.
 LockCondition = Literal["free", "live", "stale", "elsewhere"]
 _RECORD_BYTES = 4096
+_MEND = "free the disk or mend its permissions, then run the command again"
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +64,10 @@ class RunLock:
             self._refuse_elsewhere(self._record(descriptor))
             self._write(descriptor, msgspec.json.encode(_ourselves(command, clock or SystemClock())))
         except OSError as error:
-            self._files.close(descriptor)
-            raise StateError(f"cannot write {self.path}: {error.strerror}") from error
+            self._close(descriptor)
+            raise StateError(f"cannot write {self.path}: {error.strerror}", hint=_MEND) from error
         except BaseException:
-            self._files.close(descriptor)
+            self._close(descriptor)
             raise
         self._descriptor = descriptor
         return self
@@ -81,7 +83,7 @@ class RunLock:
             # The record stays, and shows as stale; the lock itself goes with the descriptor.
             pass
         finally:
-            self._files.close(descriptor)
+            self._close(descriptor)
 
     def holder(self) -> Holder | None:
         """The live holder; None where nobody runs. Looking changes nothing and makes nobody wait."""
@@ -95,18 +97,17 @@ class RunLock:
         except FileNotFoundError:
             return LockStatus(condition="free")
         except OSError as error:
-            raise StateError(f"cannot open {self.path}: {error.strerror}") from error
+            raise StateError(f"cannot open {self.path}: {error.strerror}", hint=_MEND) from error
         try:
             self._files.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return LockStatus(condition="live", holder=self._record(descriptor))
-        except OSError as error:
-            raise StateError(f"cannot look at {self.path}: {error.strerror}") from error
-        else:
             record = self._record(descriptor)
             return LockStatus(condition=_left_by(record), holder=record)
+        except BlockingIOError:
+            return LockStatus(condition="live", holder=self._live_record(descriptor))
+        except OSError as error:
+            raise StateError(f"cannot look at {self.path}: {error.strerror}", hint=_MEND) from error
         finally:
-            self._files.close(descriptor)
+            self._close(descriptor)
 
     def unlock(self, identity: str) -> Holder:
         """Remove the record of a holder that is gone; returns it.
@@ -118,7 +119,7 @@ class RunLock:
         except FileNotFoundError:
             raise _nothing_locked() from None
         except OSError as error:
-            raise StateError(f"cannot open {self.path}: {error.strerror}") from error
+            raise StateError(f"cannot open {self.path}: {error.strerror}", hint=_MEND) from error
         try:
             self._lock_now(descriptor)
             record = self._record(descriptor)
@@ -131,9 +132,9 @@ class RunLock:
                 )
             self._files.truncate(descriptor, 0)
         except OSError as error:
-            raise StateError(f"cannot write {self.path}: {error.strerror}") from error
+            raise StateError(f"cannot write {self.path}: {error.strerror}", hint=_MEND) from error
         finally:
-            self._files.close(descriptor)
+            self._close(descriptor)
         return record
 
     def _open(self) -> int:
@@ -152,7 +153,7 @@ class RunLock:
                 self._files.lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if not left:
-                    raise self._refusal(self._record(descriptor) or _UNNAMED) from None
+                    raise self._refusal(self._live_record(descriptor) or _UNNAMED) from None
                 time.sleep(_TRY_AGAIN_AFTER)
             except OSError as error:
                 raise StateError(
@@ -163,21 +164,36 @@ class RunLock:
                 return
 
     def _record(self, descriptor: int) -> Holder | None:
+        """What stands in the file. Raises OSError: that it cannot be read does not say that there is none."""
+        size = self._files.stat(descriptor).st_size
+        # A second descriptor reads from the start, whatever was read of this one.
+        again = self._files.open(str(self.path), os.O_RDONLY)
         try:
-            size = self._files.stat(descriptor).st_size
-            # A second descriptor reads from the start, whatever was read of this one.
-            again = self._files.open(str(self.path), os.O_RDONLY)
-            try:
-                content = self._files.read(again, _RECORD_BYTES) if size else b""
-            finally:
-                self._files.close(again)
+            content = self._files.read(again, _RECORD_BYTES) if size else b""
+        finally:
+            self._files.close(again)
+        try:
             return msgspec.json.decode(content, type=Holder)
-        except (OSError, msgspec.DecodeError):
+        except msgspec.DecodeError:
             return None
+
+    def _live_record(self, descriptor: int) -> Holder | None:
+        """Of a holder that is known to live, as far as it can be told who it is."""
+        try:
+            return self._record(descriptor)
+        except OSError:
+            return None
+
+    def _close(self, descriptor: int) -> None:
+        """The lock goes with the descriptor, whatever its close says."""
+        with suppress(OSError):
+            self._files.close(descriptor)
 
     def _write(self, descriptor: int, content: bytes) -> None:
         self._files.truncate(descriptor, 0)
-        self._files.write(descriptor, content)
+        view = memoryview(content)
+        while view:
+            view = view[self._files.write(descriptor, view) :]
 
     def _refuse_elsewhere(self, record: Holder | None) -> None:
         if record is None or _left_by(record) != "elsewhere":

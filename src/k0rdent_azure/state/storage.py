@@ -86,9 +86,9 @@ class FileStorage:
     def __init__(self, path: Path, *, files: Files = SYSTEM) -> None:
         self.given = path
         self._files = files
-        real = path.resolve()
-        self.folder, self.name = str(real.parent), real.name
-        self.path = str(real)
+        # `Path.resolve` raises for links that go round in a circle; opening it tells that better.
+        self.path = os.path.realpath(path)
+        self.folder, self.name = os.path.split(self.path)
         self.backup = f"{self.path}.backup"
         self._lock = f"{self.folder}/.{self.name}.lock"
         # A copy such as `x.yaml.backup` has the parts of its original.
