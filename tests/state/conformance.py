@@ -365,10 +365,14 @@ class StoreContract:
             tx.set("x", {"new": 2})
             tx.event("preparation", "changed")
         with store.transaction() as tx:
-            tx.restore(old.data)
+            foreign = {"lineage": "another", "serial": 77, "last_updated": "2020-01-01T00:00:00Z"}
+            metadata = old.get("metadata")
+            assert isinstance(metadata, dict)
+            tx.restore({**old.data, "metadata": {**metadata, **foreign, "deployment_status": "failed"}})
             tx.event("complete", "restored")
         document = _store(opener).read()
         assert document.get("x") == {"old": 1}
+        assert document.state.metadata.deployment_status == "failed"
         assert document.serial == 4
         assert document.lineage == old.lineage
         assert [event.action for event in document.state.events] == ["changed", "restored"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
 from k0rdent_azure.errors import StateError, StateInvalidError
@@ -52,20 +51,32 @@ class Faulty(FilesAround):
             raise OSError(self._code, os.strerror(self._code))
 
 
+class Interrupted(Faulty):
+    """The call number `at` does not happen, because Ctrl-C is pressed."""
+
+    def __init__(self, inner: Files, at: int) -> None:
+        super().__init__(inner, at, errno.EINTR)
+
+    def before(self, call: str, path: str) -> None:
+        try:
+            super().before(call, path)
+        except OSError:
+            raise KeyboardInterrupt from None
+
+
 def fail_each_call(
     disk: CrashDisk,
     step: Step,
     code: int,
     *,
     lasting: bool = False,
-    around: Callable[[Files], Files] = lambda files: files,
 ) -> int:
     """Returns how many calls there were to fail. Raises ViolationError."""
     for at in range(10_000):
         trial = disk.fork()
         faulty = Faulty(trial, at, code, lasting=lasting)
         before = look(trial)
-        store = store_on(around(faulty))
+        store = store_on(faulty)
         try:
             error = _attempt(step, store)
             if faulty.failed is None:
@@ -77,6 +88,37 @@ def fail_each_call(
             violation.add_note(f"{step.name}: {os.strerror(code)} at call {at}, {faulty.failed}")
             raise
     raise AssertionError("a command does not end")
+
+
+def interrupt_each_call(disk: CrashDisk, step: Step) -> int:
+    """As `fail_each_call`, but somebody presses Ctrl-C at that moment: old or new, and it goes on."""
+    for at in range(10_000):
+        trial = disk.fork()
+        stopped = Interrupted(trial, at)
+        before = look(trial)
+        try:
+            step.run(store_on(stopped))
+        except KeyboardInterrupt:
+            pass
+        except StateInvalidError:
+            assert step.refused
+        if stopped.failed is None:
+            return at
+        try:
+            _judge_stopped(trial, step, before)
+        except AssertionError as violation:
+            violation.add_note(f"{step.name}: Ctrl-C at call {at}, {stopped.failed}")
+            raise
+    raise AssertionError("a command does not end")
+
+
+def _judge_stopped(disk: CrashDisk, step: Step, before: Version) -> None:
+    if not disk.is_at_rest:
+        violated("at rest", "something was left open or locked")
+    found = look(disk)
+    if found.text != before.text:
+        judge_step(before, found, step._replace(forgets=False) if found.previous == before.text else step)
+    _go_on(disk, store_on(disk), found, step)
 
 
 def _attempt(step: Step, store: FileStore) -> StateError | None:
@@ -101,7 +143,7 @@ def _judge(disk: CrashDisk, step: Step, before: Version, error: StateError | Non
     else:
         refused = step.refused and isinstance(error, StateInvalidError) and reason not in error.message
         if not refused:
-            _judge_message(error, reason)
+            judge_message(error, reason)
         told = any(word in f"{error.message} {error.hint}" for word in NEW_VERSION)
         if found.text != before.text and not told:
             violated("told", f"the document was changed, but the message is: {error}")
@@ -114,7 +156,8 @@ def _judge(disk: CrashDisk, step: Step, before: Version, error: StateError | Non
     return found
 
 
-def _judge_message(error: StateError, reason: str) -> None:
+def judge_message(error: StateError, reason: str) -> None:
+    """Whether it says why, where, and what to do."""
     if reason not in error.message:
         violated("told", f"{reason!r} is not in: {error}")
     if str(PATH.parent) not in error.message:

@@ -247,6 +247,19 @@ def test_a_commit_without_an_event_covers_what_others_added(short: None) -> None
     assert _places(storage) == ["event_history.chain", "?events"]
 
 
+def test_counted_events_of_others_that_were_edited_stay_to_be_found(short: None) -> None:
+    """Whatever our next commits are: each can be read, and none makes the edit look right."""
+    storage = _trail(2)
+    _edit(storage, lambda rows: rows.append(dict(FOREIGN)))
+    _commit(storage)
+    _edit(storage, lambda rows: (rows[-1].update(message="edited"), rows.append(dict(FOREIGN))))
+    _commit(storage)
+    assert _places(storage) == ["event_history.chain", "?events"]
+    _commit(storage, "ours")
+    assert read_document(storage.read(), source="x").state.events[-1].message == "ours"
+    assert _places(storage) == ["events.4", "?events"]
+
+
 def test_a_history_without_links_is_valid_and_named() -> None:
     storage = MemoryStorage(EXAMPLE.read_bytes())
     named = [("?events", "4 of 4 events carry no chain: made by hand or another program")]

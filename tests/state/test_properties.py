@@ -199,6 +199,10 @@ def test_nesting_has_one_limit_for_all(value: object) -> None:
     """What may be written can be read, by both readers, also beside signs that make them look twice."""
     document = {"a": value, "star": "*", "brackets": "[" * 80}
     if depth(document) > MAX_DEPTH:
+        written = canonical.mapping(document, 0)
+        assert canonical.read(written) is None
+        with pytest.raises(StateInvalidError, match="nested deeper"):
+            strict_yaml.parse(written.encode(), source="x")
         with pytest.raises(StateInvalidError, match="nested deeper"):
             dump(document)
         return

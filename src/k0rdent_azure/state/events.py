@@ -62,14 +62,6 @@ def genesis(data: Mapping[str, object]) -> str:
     return hashlib.sha256(str(lineage).encode()).hexdigest()[:CHAIN_DIGITS]
 
 
-def newest_link(data: Mapping[str, object], sealed: Segment | None) -> str:
-    """The link of the newest event in the document, made from the last one that carries its own."""
-    events = _inline(data)
-    first = next((at + 1 for at in reversed(range(len(events))) if events[at].get("chain")), 0)
-    start = sealed.chain if sealed else genesis(data)
-    return _link_new(events, len(events), str(events[first - 1]["chain"]) if first else start, first)
-
-
 def seal(data: dict[str, object], *, known: int, storage: Storage) -> None:
     """Make the trail of a new version ready for its commit: link new events, move old ones into segments.
 
@@ -89,7 +81,7 @@ def seal(data: dict[str, object], *, known: int, storage: Storage) -> None:
     if len(events) > INLINE_LIMIT:
         sealed, events = _cut(events, sealed, genesis(data), storage)
         data["events"] = events
-    newest = EventHistory(count=count, chain=chain, sealed=sealed)
+    newest = EventHistory(count=count, chain=chain, linked=events[-1].get("chain") is not None, sealed=sealed)
     if record != newest:
         _put_before_events(data, _plain(newest))
 

@@ -8,7 +8,8 @@ commit as cheap as its change, and it keeps what a person wrote: comments, order
 - What is removed goes with its comments. New keys come after the old ones. What stands at the top of the file above a
   blank line is nobody's, and stays.
 - A list's items that stay keep their lines. A collection on one line (`{a: 1}`) that is changed is written anew.
-- A file with aliases, or with line breaks other than LF, is written anew as a whole, without its comments.
+- A file with aliases, a byte order mark, or line breaks other than LF, and one that is not laid out key by key (JSON,
+  `? key`), is written anew as a whole, without its comments.
 """
 
 from __future__ import annotations

@@ -302,6 +302,8 @@ class EventHistory(msgspec.Struct, kw_only=True):
 
     count: int
     chain: str
+    #: Whether the newest event carries that link itself; another writer's does not.
+    linked: bool = False
     sealed: Segment | None = None
 
 

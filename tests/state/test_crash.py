@@ -1,0 +1,121 @@
+"""Whenever the machine or the program stops: the old or the new version, whole, and no acknowledged event missing.
+
+Each command that writes is run on a disk that knows what a crash would keep, and every state that a crash may leave
+is mounted, read and worked on. `K0RDENT_AZURE_EXHAUSTIVE=1` looks at all of them; without it, at all of those that a
+crash of the command itself leaves and at a sample of those that follow from a second crash.
+
+`archive` has no place here: it moves whole files with `shutil`, after the resources are gone, and commits nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from tests.state import crash_repairs as repairs
+from tests.state import crash_starts as starts
+from tests.state import crash_steps as steps
+from tests.state.conftest import EXAMPLE
+from tests.state.crash_disk import CrashDisk
+from tests.state.crash_runs import Crashes
+from tests.state.crash_steps import Step
+
+EXHAUSTIVE = os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1"
+
+
+class Command(NamedTuple):
+    """On which disk what is run, and how many distinct images that makes at least, with a sample and with all.
+
+    `share` is how many of the second crashes are looked at where all of them would take minutes; `is_long` says that
+    the audit trail is as long as it is elsewhere.
+    """
+
+    begin: Callable[[], tuple[CrashDisk, list[Step]]]
+    least: tuple[int, int]
+    share: float = 1.0
+    is_long: bool = False
+
+
+COMMANDS = {
+    "create": Command(lambda: (starts.empty(), [steps.create(), steps.change(1)]), (100, 1000)),
+    "transaction": Command(
+        lambda: (starts.begun(), [steps.change(number) for number in range(4)]), (100, 1000)
+    ),
+    "events": Command(
+        lambda: (starts.begun(), [steps.events("one", 1), steps.events("five", 5), steps.change(1)]),
+        (100, 1000),
+    ),
+    "seal": Command(
+        lambda: (
+            starts.begun(steps.events("before", 19)),
+            [steps.events("first", 5), steps.events("second", 25), steps.events("third", 5)],
+        ),
+        (100, 3000),
+    ),
+    "seal a long trail": Command(
+        lambda: (
+            starts.begun(steps.events("before", 299)),
+            [steps.events("first", 5), steps.events("second", 250), steps.change(1)],
+        ),
+        (100, 500),
+        share=0.05,
+        is_long=True,
+    ),
+    "first write of a long trail": Command(
+        lambda: (starts.long_trail(40), [steps.events("first", 1), steps.change(1)]), (100, 500), share=0.2
+    ),
+    "hand-made": Command(
+        lambda: (starts.hand_made(), [steps.change(1), steps.events("one", 2), steps.change(2)]), (100, 1000)
+    ),
+    "the example": Command(
+        lambda: (starts.hand_made(EXAMPLE.read_bytes()), [steps.change(1), steps.events("one", 2)]),
+        (100, 500),
+        share=0.1,
+    ),
+    "refused": Command(
+        lambda: (
+            starts.begun(steps.change(1), steps.change(2)),
+            [steps.refused(), steps.change(3), steps.refused()],
+        ),
+        (50, 500),
+    ),
+    "snapshot": Command(
+        lambda: (
+            starts.begun(steps.change(1)),
+            [steps.take("run", keep=2), steps.take("by hand"), steps.change(2), steps.take("run", keep=1)],
+        ),
+        (100, 1000),
+    ),
+    "prune": Command(
+        lambda: (
+            starts.begun(steps.take("one"), steps.take("two"), steps.take("three")),
+            [steps.take("four", keep=1), steps.prune(2), steps.change(1), steps.prune(1)],
+        ),
+        (100, 500),
+    ),
+    "rollback": Command(
+        lambda: (
+            starts.begun(steps.take("start"), steps.change(1)),
+            [steps.rollback("1"), steps.change(2), steps.rollback("latest")],
+        ),
+        (100, 1000),
+    ),
+    "recover": Command(repairs.recovery, (50, 500)),
+    "secrets": Command(lambda: (repairs.in_clear(), [repairs.encryption(), steps.change(2)]), (100, 1000)),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_image_after_a_crash(
+    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    command = COMMANDS[name]
+    if not command.is_long:
+        starts.shorten_trails(monkeypatch)
+    crashes = Crashes(cuts=6 if EXHAUSTIVE else 3, share=command.share if EXHAUSTIVE else 0.02)
+    count = crashes.run(*command.begin())
+    record_property("images", count)
+    assert count >= command.least[EXHAUSTIVE]
