@@ -148,6 +148,8 @@ def _judge_files(disk: CrashDisk, acknowledged: Version) -> None:
         if file.mode & ~PRIVATE and file.content != acknowledged.text:
             violated("private", f"{path} has mode {file.mode:04o}")
         sealed = _SEGMENT.match(path)
+        if path.endswith(".rejected") and b"\nextra:\n" not in file.content:
+            violated("parts", f"{path} is not all of the version that was refused")
         if sealed and not hashlib.sha256(file.content).hexdigest().startswith(sealed[1]):
             violated("parts", f"{path} is not what was sealed")
 

@@ -252,7 +252,7 @@ def test_counted_events_of_others_that_were_edited_stay_to_be_found(short: None)
     storage = _trail(2)
     _edit(storage, lambda rows: rows.append(dict(FOREIGN)))
     _commit(storage)
-    _edit(storage, lambda rows: (rows[-1].update(message="edited"), rows.append(dict(FOREIGN))))
+    _edit(storage, lambda rows: (rows[-1].update(message="edited"), rows.extend([dict(FOREIGN)])))
     _commit(storage)
     assert _places(storage) == ["event_history.chain", "?events"]
     _commit(storage, "ours")

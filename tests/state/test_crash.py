@@ -15,13 +15,15 @@ from typing import NamedTuple
 
 import pytest
 
+from k0rdent_azure.state.lock import RunLock
 from tests.state import crash_repairs as repairs
 from tests.state import crash_starts as starts
 from tests.state import crash_steps as steps
 from tests.state.conftest import EXAMPLE
 from tests.state.crash_disk import CrashDisk
+from tests.state.crash_model import images
 from tests.state.crash_runs import Crashes
-from tests.state.crash_steps import Step
+from tests.state.crash_steps import PATH, Step
 
 EXHAUSTIVE = os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1"
 
@@ -119,3 +121,19 @@ def test_each_image_after_a_crash(
     count = crashes.run(*command.begin())
     record_property("images", count)
     assert count >= command.least[EXHAUSTIVE]
+
+
+def test_the_run_lock_after_a_crash() -> None:
+    """Its record is for people: whatever is left of it, the next run on this machine takes the lock."""
+    disk = starts.empty()
+    moments: list[CrashDisk] = []
+    disk.watch = lambda _: moments.append(disk.fork())
+    lock = RunLock(PATH.with_name("run.lock"), files=disk)
+    lock.acquire("deploy").release()
+    lock.acquire("resume")
+    seen = set()
+    for moment in moments:
+        for image in images(moment, cuts=20):
+            seen.add(image.fingerprint)
+            RunLock(lock.path, files=image.mount()).acquire("resume").release()
+    assert len(seen) > 40
