@@ -182,7 +182,8 @@ def test_it_is_still_found_after_our_next_commits(
     _edit(storage, change)
     _commit(storage, "after")
     found = [message for path, message in _faults(storage) if path.startswith("events.")]
-    assert found
+    # Where the last was replaced, the next one of ours does not follow from it; nowhere else is a fault added.
+    assert len(found) == max(1, len([place for place in places if place.startswith("events.")]))
     _commit(storage, *map(str, range(20)))
     later = [message for path, message in _faults(storage) if path.startswith("events/")]
     assert later == found

@@ -24,6 +24,7 @@ from tests.state.crash_disk import CrashDisk
 from tests.state.crash_model import images
 from tests.state.crash_runs import Crashes
 from tests.state.crash_steps import PATH, Step
+from tests.state.crash_versions import store_on
 
 EXHAUSTIVE = os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1"
 
@@ -137,3 +138,12 @@ def test_the_run_lock_after_a_crash() -> None:
             seen.add(image.fingerprint)
             RunLock(lock.path, files=image.mount()).acquire("resume").release()
     assert len(seen) > 40
+
+
+def test_a_users_file_stays_the_users() -> None:
+    """Also where root wrote it; others cannot read it any more, nor what was kept of it."""
+    disk = starts.hand_made()
+    steps.change(1).run(store_on(disk))
+    for path in (str(PATH), f"{PATH}.backup"):
+        file = disk.get(path)
+        assert (file.owner, file.mode) == ((1000, 1000), 0o600), path

@@ -81,7 +81,7 @@ def seal(data: dict[str, object], *, known: int, storage: Storage) -> None:
     if len(events) > INLINE_LIMIT:
         sealed, events = _cut(events, sealed, genesis(data), storage)
         data["events"] = events
-    newest = EventHistory(count=count, chain=chain, linked=events[-1].get("chain") is not None, sealed=sealed)
+    newest = EventHistory(count=count, chain=chain, linked=events[-1].get("chain") == chain, sealed=sealed)
     if record != newest:
         _put_before_events(data, _plain(newest))
 
