@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -118,14 +119,24 @@ def test_an_existing_group_keeps_what_is_not_ours(product: Product) -> None:
     assert all("/team-rg/" in path for path in puts)
 
     # A second deployment into the same group would change the first one's VMs: it is refused before the PUT.
-    other = product.workspace / "deployment-state.yaml"
-    kept = other.rename(product.workspace / "kept.yaml")
+    # Where only the file is gone, and its copies are there, it is refused even before that.
+    kept = product.workspace / "kept"
+    _move(product.workspace, kept, "deployment-state.yaml")
+    assert "recover --from-backup" in product.run("deploy", "--yes", expect=4).err
+    _move(product.workspace, kept, "deployment-state.*")
     refused = product.run("deploy", "--yes", expect=6)
     assert "k0s-controller" in refused.err
-    kept.rename(other)
+    _move(product.workspace, product.workspace / "of-the-second", "deployment-state.*")
+    _move(kept, product.workspace, "deployment-state.*")
 
     product.run("destroy", "--yes")
     assert arm(product, left) == ["not-ours"]
+
+
+def _move(source: Path, target: Path, pattern: str) -> None:
+    target.mkdir(exist_ok=True)
+    for path in source.glob(pattern):
+        path.rename(target / path.name)
 
 
 def test_destroy_does_not_need_what_it_removes(product: Product) -> None:
