@@ -66,10 +66,10 @@ def _run(disk: CrashDisk, step: Step) -> tuple[list[tuple[CrashDisk, str]], froz
     return moments, frozenset(() if promised is None else (promised,))
 
 
-def go_on(found: Version, step: Step) -> Step:
-    """The next command on a disk that holds `found`, where `step` was running."""
+def go_on(found: Version, repair: Step) -> Step:
+    """The next command on a disk that holds `found`; `repair` is for one that cannot be used."""
     if found.fault is not None:
-        return step
+        return repair
     return create() if found.text is None else events("go on", 1)
 
 
@@ -89,7 +89,11 @@ class Crashes:
         self._seen: set[object] = set()
 
     def run(self, disk: CrashDisk, steps: Sequence[Step]) -> int:
-        """Judge everything; returns how many distinct images there were so far. Raises ViolationError."""
+        """Judge everything; returns how many distinct images there were. Raises ViolationError.
+
+        Where the disk cannot be used as it is, the first of `steps` repairs it.
+        """
+        self._repair = steps[0]
         for moment in list(record(disk.fork(), steps)):
             self._judge_all(moment, cuts=self._cuts, then=self._crash_again)
             if self._is_chosen():
@@ -110,14 +114,14 @@ class Crashes:
 
     def _next(self, found: Version, moment: Moment) -> list[Step]:
         """Some other command, and the same one again, where it can be repeated."""
-        other = go_on(found, moment.step)
+        other = go_on(found, self._repair)
         repeats = found.text is not None and moment.step.repeats and other is not moment.step
         return [other, moment.step] if repeats else [other]
 
     def _crash_again(self, disk: CrashDisk, found: Version, moment: Moment) -> None:
         if not self._is_chosen():
             return
-        *_, step = self._next(found, moment) if moment.step.holds else [go_on(found, moment.step)]
+        *_, step = self._next(found, moment) if moment.step.holds else [go_on(found, self._repair)]
         for later in list(record(disk, [step])):
             when = f"crashed at {moment.when}; then {later.when}"
             self._judge_all(later._replace(when=when), cuts=self._cuts // 3)
@@ -140,7 +144,7 @@ class Crashes:
     def _go_on(self, disk: CrashDisk, found: Version, moment: Moment) -> None:
         if moment.step.holds and moment.is_after:
             moment.step.holds(disk)
-        step = go_on(found, moment.step)
+        step = go_on(found, self._repair)
         _run(disk, step)
         judge_step(found, look(disk), step)
         if not leftovers(disk):

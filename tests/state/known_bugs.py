@@ -134,9 +134,9 @@ def in_place(self: FileStorage, path: str, content: bytes, *, keep: bool) -> Non
     if keep:
         replace_durably(self, f"{path}.backup", self._read(path), keep=False)
     descriptor = self._files.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    for start in range(0, len(content), 64):
-        self._files.write(descriptor, content[start : start + 64])
-    self._files.fsync(descriptor)
+    for start in range(0, len(content), 256):
+        self._files.write(descriptor, content[start : start + 256])
+        self._files.fsync(descriptor)
     self._files.close(descriptor)
     self._confirm_folder(path.rpartition("/")[0], path)
 

@@ -25,7 +25,7 @@ COMMANDS: dict[str, Callable[[], tuple[CrashDisk, list[Step]]]] = {
     "first segment": lambda: (starts.begun(steps.events("before", 19)), [steps.events("more", 5)]),
     "second segment": lambda: (starts.begun(steps.events("before", 25)), [steps.events("more", 20)]),
     "hand-made": lambda: (starts.hand_made(), [steps.events("more", 2)]),
-    "refused": lambda: (starts.begun(), [steps.refused()]),
+    "refused": lambda: (starts.begun(steps.change(1)), [steps.refused()]),
     "snapshot": lambda: (
         starts.begun(steps.change(1), steps.take("one", keep=2)),
         [steps.take("two", keep=1)],
