@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench docs clean
+.PHONY: help demo test test-all lint format types bench docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(VENV)/.product: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -26,6 +26,9 @@ demo: $(VENV)/.product ## deploy five VMs on the rehearsal cloud, kill it in the
 
 test: $(VENV)/.dev ## the whole suite that runs on this machine
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTFLAGS)
+
+test-all: $(VENV)/.dev ## the same with every crash image, 1,000 kills, the full contention and examples drawn anew
+	K0RDENT_AZURE_EXHAUSTIVE=1 $(BIN)/python -m pytest -n $(JOBS) $(TESTFLAGS)
 
 lint: $(VENV)/.dev ## format and lint checks, strict types
 	$(BIN)/ruff format --check .

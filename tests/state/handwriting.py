@@ -57,7 +57,8 @@ class Hand:
             [("---", ()), (self._comment(0), ()), ("", ()), (self._comment(0), first)],
             [("--- # start", ())],
         ]
-        end = [[], [self._comment(0)], ["", self._comment(2)], ["..."]]
+        # A deeper comment would be a line of the text above it, if that is a block text.
+        end = [[], [self._comment(0)], ["", self._comment(0)], ["..."]]
         return [
             *(Line(text, owner, "lead") for text, owner in self._one_of(*top)),
             *lines,
