@@ -72,20 +72,22 @@ class _Opened:
 class CrashDisk:
     """One disk as one process sees it. After each change that a crash could lose or keep, `watch` is called.
 
-    `short` is how many bytes one write takes at most. A `fork` has the same files in the same condition, but
-    nobody's descriptors and locks: what is left of a process that was killed.
+    `short` is how many bytes one write takes at most, `no_links` what `link` fails with, where it does. A `fork` has
+    the same files in the same condition, but nobody's descriptors and locks: what is left of a process that was
+    killed.
     """
 
     def __init__(self, nodes: dict[int, File | Folder] | None = None) -> None:
         self.nodes = nodes or {0: Folder({}, {}, [])}
         self.watch: Callable[[str], None] | None = None
         self.short: int | None = None
+        self.no_links: int | None = None
         self._opened: dict[int, _Opened] = {}
         self._locks: dict[int, tuple[int, bool]] = {}
 
     def fork(self) -> CrashDisk:
         copy = CrashDisk({number: node.copy() for number, node in self.nodes.items()})
-        copy.short = self.short
+        copy.short, copy.no_links = self.short, self.no_links
         return copy
 
     def sync(self) -> CrashDisk:
@@ -112,6 +114,10 @@ class CrashDisk:
 
     def get(self, path: str) -> File:
         return self._file(self._find(path))
+
+    def owner(self, path: str) -> tuple[int, int]:
+        """Of a file or folder."""
+        return self.nodes[self._find(path)].owner
 
     def paths(self) -> Iterator[str]:
         """Every file, by its path."""
@@ -222,6 +228,8 @@ class CrashDisk:
     def link(self, source: str, target: str) -> None:
         number = self._find(source)
         self._file(number)
+        if self.no_links is not None:
+            raise _error(self.no_links, target)
         folder, name = self._place(target)
         if name in folder.names:
             raise _error(errno.EEXIST, target)
@@ -241,6 +249,15 @@ class CrashDisk:
         number = self._add(Folder({}, {}, []))
         self.nodes[number].mode = mode
         self._change(folder, Pending("put", name, number), f"mkdir {path}")
+
+    def rmdir(self, path: str) -> None:
+        node = self.nodes[self._find(path)]
+        if isinstance(node, File):
+            raise _error(errno.ENOTDIR, path)
+        if node.names:
+            raise _error(errno.ENOTEMPTY, path)
+        folder, name = self._place(path)
+        self._change(folder, Pending("drop", name, folder.names.pop(name)), f"rmdir {path}")
 
     def list(self, folder: str) -> list[str]:
         node = self.nodes[self._find(folder)]

@@ -42,7 +42,9 @@ class Image:
             assert isinstance(folder, Folder)
             folder.names[name] = folder.settled[name] = number
             nodes.setdefault(number, self._node(number))
-        return CrashDisk(nodes)
+        disk = CrashDisk(nodes)
+        disk.no_links = self._disk.no_links
+        return disk
 
     def _node(self, number: int) -> File | Folder:
         if number not in self._contents:

@@ -41,11 +41,12 @@ def record(disk: CrashDisk, steps: Sequence[Step], *, start: Moment | None = Non
         moments, promised = _run(disk, step)
         after = look(disk)
         judge_step(before, after, step)
-        # What the step prunes may be gone from its first call on.
+        # What the step prunes may be gone from its first call on, and be there until it returns.
         sure, known = sure & after.snapshots, known | after.snapshots
         for moment, call in moments:
             yield Moment(moment, (*allowed, after), sure, known, step, f"{step.name}, after {call}")
         before, allowed, sure = after, (after,), sure | promised
+        known = after.snapshots | (start.known if start else frozenset())
         yield Moment(disk.fork(), allowed, sure, known, step, f"after {step.name}", is_after=True)
 
 

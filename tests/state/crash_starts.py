@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from k0rdent_azure.state import document, events
@@ -31,10 +34,13 @@ def shorten_trails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "SEGMENT_LIMIT", 12)
 
 
-def empty() -> CrashDisk:
+def empty(*, owner: tuple[int, int] = (0, 0)) -> CrashDisk:
     """A disk with nothing but the workspace's folder."""
     disk = CrashDisk()
     disk.mkdir(str(PATH.parent))
+    folder = disk.open(str(PATH.parent), os.O_RDONLY)
+    disk.chown(folder, *owner)
+    disk.close(folder)
     return disk.sync()
 
 
@@ -50,6 +56,12 @@ def hand_made(text: bytes = BY_HAND) -> CrashDisk:
     """A disk with a file as its user wrote it: with comments, and readable by others."""
     disk = empty()
     disk.put(str(PATH), text, mode=0o644, owner=(1000, 1000))
+    return disk
+
+
+def without_links(disk: CrashDisk, code: int = errno.EPERM) -> CrashDisk:
+    """The same on a file system without hard links."""
+    disk.no_links = code
     return disk
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from k0rdent_azure.errors import StateError, StateNotFoundError
@@ -51,8 +52,8 @@ class Moment(NamedTuple):
     """A disk at one instant, and what it may come up with after a crash.
 
     `allowed` are the versions, the one that was acknowledged last before the others; `sure` are the snapshots that
-    must be there, `known` all that may be (a pruned one may come back). `step` is what runs then (`is_after`: it
-    returned before); `when` is for messages.
+    must be there, `known` all that may be (one that a killed writer pruned may come back). `step` is what runs
+    then (`is_after`: it returned before); `when` is for messages.
     """
 
     disk: CrashDisk
@@ -64,13 +65,13 @@ class Moment(NamedTuple):
     is_after: bool = False
 
 
-def store_on(files: Files) -> FileStore:
-    return FileStore(PATH, clock=StillClock(), files=files)
+def store_on(files: Files, *, at: Path = PATH) -> FileStore:
+    return FileStore(at, clock=StillClock(), files=files)
 
 
-def look(disk: CrashDisk) -> Version:
+def look(disk: CrashDisk, *, at: Path = PATH) -> Version:
     """Read everything. Raises ViolationError where something cannot be read or is not what was once written."""
-    store = store_on(disk)
+    store = store_on(disk, at=at)
     snapshots = _snapshots(store)
     previous = store.storage.read_previous()
     kept = previous[0] if previous else None

@@ -80,6 +80,10 @@ class FilesAround:
         self.before("mkdir", path)
         self.inner.mkdir(path, mode)
 
+    def rmdir(self, path: str) -> None:
+        self.before("rmdir", path)
+        self.inner.rmdir(path)
+
     def list(self, folder: str) -> list[str]:
         self.before("list", folder)
         return self.inner.list(folder)

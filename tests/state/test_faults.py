@@ -22,6 +22,10 @@ from tests.state.fault_runs import CODES, Faulty, fail_each_call, interrupt_each
 COMMANDS: dict[str, Callable[[], tuple[CrashDisk, list[Step]]]] = {
     "create": lambda: (starts.empty(), [steps.create()]),
     "commit": lambda: (starts.begun(steps.change(1)), [steps.events("more", 2)]),
+    "no hard links": lambda: (
+        starts.without_links(starts.begun(steps.change(1))),
+        [steps.events("more", 2)],
+    ),
     "first segment": lambda: (starts.begun(steps.events("before", 19)), [steps.events("more", 5)]),
     "second segment": lambda: (starts.begun(steps.events("before", 25)), [steps.events("more", 20)]),
     "hand-made": lambda: (starts.hand_made(), [steps.events("more", 2)]),
@@ -51,6 +55,43 @@ def test_a_fault_that_stays(name: str, code: int, monkeypatch: pytest.MonkeyPatc
     starts.shorten_trails(monkeypatch)
     disk, (step,) = COMMANDS[name]()
     assert fail_each_call(disk, step, code, lasting=True) >= 15
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK], ids=errno.errorcode.get
+)
+def test_the_version_before_is_kept_where_there_are_no_links(code: int) -> None:
+    disk = starts.without_links(starts.hand_made(), code)
+    before = disk.get(str(PATH)).content
+    steps.change(1).run(store_on(disk))
+    kept = disk.get(f"{PATH}.backup")
+    assert (kept.content, kept.mode, kept.owner) == (before, 0o600, (1000, 1000))
+    steps.change(2).run(store_on(disk))
+    assert b"value: 1" in disk.get(f"{PATH}.backup").content
+    assert not [path for path in disk.paths() if path.endswith((".keep", ".new"))]
+
+
+@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
+def test_a_fault_at_each_call_of_archiving(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts.shorten_trails(monkeypatch)
+    begin = starts.begun(steps.take("one"), steps.events("many", 35), steps.change(1))
+    target = PATH.parent / "archive" / "k0rdent-test0001"
+    before = look(begin)
+    for at in range(1000):
+        disk = begin.fork()
+        faulty = Faulty(disk, at, code)
+        try:
+            store_on(faulty).archive(target)
+        except StateError as error:
+            judge_message(error, os.strerror(code))
+            if store_on(disk).exists():
+                store_on(disk).archive(target)
+        assert disk.is_at_rest
+        assert not store_on(disk).exists()
+        assert look(disk, at=target / PATH.name) == before
+        if faulty.failed is None:
+            assert at >= 50
+            return
 
 
 def test_a_fault_at_each_call_of_a_load() -> None:

@@ -234,7 +234,7 @@ def test_what_cannot_even_be_read_is_not_replaced(store: FileStore) -> None:
 
 def test_a_disk_that_is_full_changes_nothing(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = spoil(store, garbage)
-    monkeypatch.setattr("k0rdent_azure.state.storage.FileStorage._write", _full)
+    monkeypatch.setattr("k0rdent_azure.state.files.SystemFiles.write", _full)
     with pytest.raises(StateError, match="No space left"):
         from_backup(store)
     monkeypatch.undo()

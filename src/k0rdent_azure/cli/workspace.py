@@ -48,7 +48,7 @@ class Workspace(msgspec.Struct, frozen=True):
 
         # Beside the real file: two workspaces that link to one state share its lock.
         real = Path(os.path.realpath(self.state_path))
-        return RunLock(real.with_name(f".{real.name}.run.lock"))
+        return RunLock(real.with_name(f".{real.name}.run.lock"), state=real)
 
     def live_holder(self) -> Holder | None:
         """Who runs on this deployment just now; looking changes nothing."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from k0rdent_azure.cluster.k0sctl_log import Follower, Progress, errors_in, last_errors
 from k0rdent_azure.errors import ClusterError, PrerequisiteError
 from k0rdent_azure.hosts.command import printable
+from k0rdent_azure.state.files import SYSTEM, give, make_folder, open_lock
 
 __all__ = ["K0sctl", "Progress", "last_errors", "running"]
 
@@ -103,14 +104,16 @@ class K0sctl:
 
     def _start(self, words: Sequence[str], known_hosts: Path, log: Path) -> subprocess.Popen[bytes]:
         """Raises BlockingIOError where another one holds the lock; its log is not touched then."""
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(_lock_path(log), os.O_RDWR | os.O_CREAT, 0o600)
+        folder = str(log.parent)
+        make_folder(SYSTEM, folder, like=[str(log.parent.parent)])
+        lock = open_lock(SYSTEM, str(_lock_path(log)), like=[folder])
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # A new file, never the old one cut: that one may have other permissions or be a link.
             log.unlink(missing_ok=True)
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             try:
+                give(SYSTEM, output, like=[folder])
                 return self._spawn(words, known_hosts, output, lock)
             finally:
                 os.close(output)

@@ -6,14 +6,24 @@ import os
 import tempfile
 from pathlib import Path
 
+from k0rdent_azure.state.files import SYSTEM, give, make_folder
+
+
+def make_private_folder(folder: Path) -> Path:
+    """Make one of the workspace's folders, for its owner alone, where there is none; returns it."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(SYSTEM, str(folder), like=[str(folder.parent)])
+    return folder
+
 
 def write_private(path: Path, text: str) -> None:
     """Replace `path` with `text`, atomically and durably; mode 0600, never a moment wider."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = make_private_folder(path.parent)
     # mkstemp creates with 0600 and O_EXCL.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            give(SYSTEM, stream.fileno(), like=[str(path), str(folder)])
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

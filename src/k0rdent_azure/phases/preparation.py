@@ -69,10 +69,9 @@ def _ssh_key(ctx: Context) -> SshKey:
 
 def _new_ssh_key(path: Path, comment: str) -> KeyPair:
     pair = ssh_keypair(comment)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
     write_private(path, pair.private)
     public = path.with_name(path.name + ".pub")
-    public.write_text(pair.public + "\n")
+    write_private(public, pair.public + "\n")
     public.chmod(0o644)
     return pair
 

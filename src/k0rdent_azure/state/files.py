@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 Path = str
@@ -32,6 +34,7 @@ class Files(Protocol):
     def link(self, source: Path, target: Path) -> None: ...
     def unlink(self, path: Path) -> None: ...
     def mkdir(self, path: Path, mode: int = 0o700) -> None: ...
+    def rmdir(self, path: Path) -> None: ...
     def list(self, folder: Path) -> list[str]: ...
 
 
@@ -84,8 +87,55 @@ class SystemFiles:
     def mkdir(self, path: Path, mode: int = 0o700) -> None:
         os.mkdir(path, mode)  # noqa: PTH102
 
+    def rmdir(self, path: Path) -> None:
+        os.rmdir(path)  # noqa: PTH106
+
     def list(self, folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208
 
 
 SYSTEM: Files = SystemFiles()
+
+
+def open_lock(files: Files, path: Path, *, like: Sequence[Path]) -> int:
+    """Open a lock file, which is made where there is none, and then belongs as `give` says. Raises OSError."""
+    with suppress(FileNotFoundError):
+        return files.open(path, os.O_RDWR)
+    try:
+        # Only what is new here is given away: a name that others chose may lead to any file of root's.
+        descriptor = files.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return files.open(path, os.O_RDWR)
+    try:
+        give(files, descriptor, like=like)
+    except BaseException:
+        files.close(descriptor)
+        raise
+    return descriptor
+
+
+def give(files: Files, descriptor: int, *, like: Sequence[Path]) -> None:
+    """What root makes (`sudo`) belongs to whom the first of `like` that is there belongs to. Raises OSError.
+
+    Else one run with `sudo` would lock its user out. Who is not root cannot give files away, nor has to.
+    """
+    made = files.stat(descriptor)
+    if made.st_uid != 0:
+        return
+    for path in like:
+        with suppress(FileNotFoundError):
+            owner = files.stat(path)
+            if (owner.st_uid, owner.st_gid) != (made.st_uid, made.st_gid):
+                files.chown(descriptor, owner.st_uid, owner.st_gid)
+            return
+
+
+def make_folder(files: Files, folder: Path, *, like: Sequence[Path]) -> None:
+    """Make a folder that only its owner can look into; one that is there stays as it is. Raises OSError."""
+    with suppress(FileExistsError):
+        files.mkdir(folder, 0o700)
+        descriptor = files.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            give(files, descriptor, like=like)
+        finally:
+            files.close(descriptor)

@@ -18,7 +18,7 @@ import msgspec
 
 from k0rdent_azure.clock import Clock, SystemClock, timestamp
 from k0rdent_azure.errors import LockedError, StateError
-from k0rdent_azure.state.files import SYSTEM, Files
+from k0rdent_azure.state.files import SYSTEM, Files, open_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +51,10 @@ class LockStatus(msgspec.Struct, frozen=True, kw_only=True):
 class RunLock:
     """One run at a time on one deployment; a context manager once acquired."""
 
-    def __init__(self, path: Path, *, files: Files = SYSTEM) -> None:
+    def __init__(self, path: Path, *, state: Path | None = None, files: Files = SYSTEM) -> None:
+        """`state` is the file whose runs these are: where root makes the lock, its owner gets it."""
         self.path = path
+        self._like = [*([] if state is None else [str(state)]), str(path.parent)]
         self._files = files
         self._descriptor: int | None = None
 
@@ -139,7 +141,7 @@ class RunLock:
 
     def _open(self) -> int:
         try:
-            return self._files.open(str(self.path), os.O_RDWR | os.O_CREAT, 0o600)
+            return open_lock(self._files, str(self.path), like=self._like)
         except OSError as error:
             raise StateError(
                 f"cannot open {self.path}: {error.strerror}", hint="is the folder writable?"

@@ -75,9 +75,5 @@ def copies_in_clear(storage: FileStorage) -> Iterator[str]:
         if _IN_CLEAR.search(text):
             yield name
     for path in storage.beside()[:-1]:
-        try:
-            if path.is_file() and _IN_CLEAR.search(path.read_bytes()):
-                yield str(path)
-        except OSError:
-            # What cannot be read here cannot be told either.
-            continue
+        if _IN_CLEAR.search(storage.glance(path) or b""):
+            yield str(path)

@@ -6,6 +6,7 @@ hold the same contract, which `tests/state/conformance.py` spells out.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from k0rdent_azure.errors import StateError, StateInvalidError, StateNotFoundError
-from k0rdent_azure.state.files import SYSTEM, Files
+from k0rdent_azure.state.files import SYSTEM, Files, give, make_folder, open_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _MEND = "free the disk or mend its permissions, then run the command again"
+#: What `link` says on a file system without hard links (exFAT, some mounts), at their limit, or where the kernel
+#: protects files of others (Linux' fs.protected_hardlinks).
+_NO_LINK = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class Storage(Protocol):
@@ -39,7 +43,10 @@ class Storage(Protocol):
         """The document: old or new, whole. Raises StateNotFoundError, StateInvalidError."""
 
     def exposed(self) -> str | None:
-        """How others than the owner can get at the document ("mode 0644"); None where they cannot."""
+        """How others than the owner can get at the document ("mode 0644"); None where they cannot.
+
+        Raises StateError where that cannot be told.
+        """
 
     def read_previous(self) -> tuple[bytes, float] | None:
         """The version before the newest commit and its age in seconds; None where there is none. Raises StateError."""
@@ -73,7 +80,7 @@ class Storage(Protocol):
         """Keep a part, durably, before this returns. Raises StateError."""
 
     def remove_part(self, name: str) -> None:
-        """Remove a part; nothing there is fine."""
+        """Remove a part, durably; nothing there is fine. Raises StateError."""
 
 
 class FileStorage:
@@ -118,7 +125,10 @@ class FileStorage:
             raise StateInvalidError(f"cannot read {self.given}: {error.strerror}", hint=_MEND) from error
 
     def exposed(self) -> str | None:
-        mode = stat.S_IMODE(self._files.stat(self.path).st_mode)
+        try:
+            mode = stat.S_IMODE(self._files.stat(self.path).st_mode)
+        except OSError as error:
+            raise StateError(f"cannot look at {self.given}: {error.strerror}", hint=_MEND) from error
         return None if _is_private(mode) else f"mode {mode:04o}"
 
     def read_previous(self) -> tuple[bytes, float] | None:
@@ -134,7 +144,7 @@ class FileStorage:
     @contextmanager
     def writing(self) -> Iterator[None]:
         try:
-            descriptor = self._files.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = open_lock(self._files, self._lock, like=(self.path, self.folder))
         except OSError as error:
             raise StateError(
                 f"cannot open {self._lock}: {error.strerror}", hint="is the folder writable?"
@@ -183,24 +193,19 @@ class FileStorage:
     def write_part(self, name: str, content: bytes) -> None:
         path = self._part(name)
         folder = os.path.dirname(path)  # noqa: PTH120
-        try:
-            self._files.mkdir(folder, 0o700)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise StateError(f"cannot make {folder}: {error.strerror}", hint=_MEND) from error
         if folder != self.folder:
-            # Also where it was there: who made it may have died before its name was safe.
-            self._confirm_folder(self.folder, folder)
+            self._make_folder(folder)
         self._replace(path, content, keep=False)
 
     def remove_part(self, name: str) -> None:
+        path = self._part(name)
         try:
-            self._files.unlink(self._part(name))
+            self._files.unlink(path)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StateError(f"cannot remove {self._part(name)}: {error.strerror}", hint=_MEND) from error
+            raise StateError(f"cannot remove {path}: {error.strerror}", hint=_MEND) from error
+        self._confirm_folder(os.path.dirname(path), path)  # noqa: PTH120
 
     def beside(self) -> list[Path]:
         """The document and everything of its own beside it; the document last. Raises StateError."""
@@ -213,6 +218,65 @@ class FileStorage:
             raise StateError(f"cannot look into {self.folder}: {error.strerror}", hint=_MEND) from error
         names = sorted(name for name in there if name.startswith(own) and name != self.name)
         return [Path(self.folder, name) for name in (*names, self.name)]
+
+    def glance(self, path: Path) -> bytes | None:
+        """What a file of `beside` holds; None for a folder, and for what cannot be read."""
+        try:
+            return self._read(str(path))
+        except (OSError, StateInvalidError):
+            return None
+
+    def move_to(self, folder: str) -> None:
+        """Move the document and everything beside it into `folder`. Only inside `writing`. Raises StateError.
+
+        All of it is safe there before the first of it goes here, and the document goes last: whenever this stops,
+        it can be run again.
+        """
+        target = os.path.realpath(folder)
+        own = [str(path) for path in self.beside()]
+        try:
+            self._make_folder(os.path.dirname(target))  # noqa: PTH120
+            self._make_folder(target)
+            for path in own:
+                self._copy(path, f"{target}/{path.rpartition('/')[2]}")
+            for path in own:
+                if path == self.path:
+                    # No part may come back beside a document that is gone.
+                    self._confirm_folder(self.folder, path)
+                self._remove(path)
+        except (OSError, StateError) as error:
+            reason = error.message if isinstance(error, StateError) else error.strerror
+            raise StateError(f"cannot move {self.given} to {folder}: {reason}", hint=_MEND) from error
+        self._confirm_folder(self.folder, self.path)
+
+    def _copy(self, path: str, target: str) -> None:
+        if not self._is_folder(path):
+            self._replace(target, self._read(path), keep=False)
+            return
+        self._make_folder(target)
+        for name in self._files.list(path):
+            self._copy(f"{path}/{name}", f"{target}/{name}")
+
+    def _remove(self, path: str) -> None:
+        if not self._is_folder(path):
+            self._files.unlink(path)
+            return
+        for name in self._files.list(path):
+            self._remove(f"{path}/{name}")
+        try:
+            self._files.rmdir(path)
+        except NotADirectoryError:
+            # A link to one: its user keeps that part on another disk.
+            self._files.unlink(path)
+
+    def _make_folder(self, folder: str) -> None:
+        """Make a folder that only its owner can look into, and its name safe."""
+        try:
+            make_folder(self._files, folder, like=(self.path, self.folder))
+        except OSError as error:
+            raise StateError(f"cannot make {folder}: {error.strerror}", hint=_MEND) from error
+        # Also where it was there: who made it may have died before its name was safe.
+        self._confirm_folder(os.path.dirname(folder), folder)  # noqa: PTH120
 
     def _part(self, name: str) -> str:
         """`events/x` is `deployment-state.events/x` beside `deployment-state.yaml`."""
@@ -243,7 +307,7 @@ class FileStorage:
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.{self.name}.new" if folder == self.folder else f"{folder}/.new"
         try:
-            self._write(temporary, path, content)
+            self._write(temporary, content, like=path)
             if keep:
                 self._keep(path, f"{folder}/.{name}.keep")
             self._files.rename(temporary, path)
@@ -255,11 +319,12 @@ class FileStorage:
             ) from error
         self._confirm_folder(folder, path)
 
-    def _write(self, temporary: str, target: str, content: bytes) -> None:
+    def _write(self, temporary: str, content: bytes, *, like: str) -> None:
+        """A new file, safe on the disk, that belongs to whom `like` belongs to."""
         self._discard(temporary)
         descriptor = self._files.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            self._keep_owner(descriptor, target)
+            give(self._files, descriptor, like=(like, self.path, self.folder))
             view = memoryview(content)
             while view:
                 view = view[self._files.write(descriptor, view) :]
@@ -267,29 +332,23 @@ class FileStorage:
         finally:
             self._files.close(descriptor)
 
-    def _keep_owner(self, descriptor: int, target: str) -> None:
-        """Run as root (`sudo`), the file stays its user's; who is not root cannot give files away."""
+    def _keep(self, path: str, kept: str) -> None:
+        """A second name for the old version: no copy, and no moment without one. Only where links fail, a copy."""
+        self._discard(kept)
         try:
-            old = self._files.stat(target)
+            self._files.link(path, kept)
         except FileNotFoundError:
             return
-        new = self._files.stat(descriptor)
-        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) and new.st_uid == 0:
-            self._files.chown(descriptor, old.st_uid, old.st_gid)
-
-    def _keep(self, path: str, link: str) -> None:
-        """A second name for the old version: no copy, and no moment without one."""
-        self._discard(link)
-        try:
-            self._files.link(path, link)
-        except FileNotFoundError:
-            return
-        if not _is_private(self._files.stat(link).st_mode):
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            self._write(kept, self._read(path), like=path)
+        if not _is_private(self._files.stat(kept).st_mode):
             # Another program wrote it; it holds keys all the same.
-            self._files.chmod(link, 0o600)
-        self._files.rename(link, f"{path}.backup")
+            self._files.chmod(kept, 0o600)
+        self._files.rename(kept, f"{path}.backup")
         # Where a writer died right here, both are names of one file already, and a rename leaves both (POSIX).
-        self._discard(link)
+        self._discard(kept)
 
     def _discard_remains(self) -> None:
         """Remove what dead writers left, durably: it may be older than anything else."""

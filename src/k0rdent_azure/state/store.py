@@ -181,16 +181,12 @@ class FileStore(Store):
         self.path = path
 
     def archive(self, target: Path) -> Path:
-        """Move the state and all that stands beside it into `target`; returns that folder."""
-        import shutil
+        """Move the state and all that stands beside it into `target`; returns that folder.
 
+        Raises StateError; then the state is still here, and this can be run again.
+        """
         with self.storage.writing():
-            try:
-                target.mkdir(mode=0o700, parents=True, exist_ok=True)
-                for source in self.storage.beside():
-                    shutil.move(source, target / source.name)
-            except OSError as error:
-                raise StateError(f"cannot archive to {target}: {error.strerror or error}") from error
+            self.storage.move_to(str(target))
         self._kept = None
         return target
 
