@@ -70,6 +70,7 @@ MEANINGS = {
     "ArmDeployment.scope": "where the record is",
     "ArmDeployment.id": "the ARM id of the record",
     "ArmDeployment.provisioning_state": "ARM's word: `Running`, `Succeeded`, `Failed`, …",
+    "ArmDeployment.generation": "the number of the newest submission; each has the same name",
     "ArmDeployment.correlation_id": "what Azure's support asks for",
     "VirtualMachine.vm_size": "the Azure VM size",
     "VirtualMachine.public_ip": "its public address",

@@ -130,7 +130,8 @@ async def test_operations_open_the_nested_deployment_and_name_the_vms(
     assert len(arm.seen) == 2
     reasons = deployments.failed_vms(found)
     assert list(reasons) == ["k0s-worker-1"]
-    assert "no capacity in zone 2" in reasons["k0s-worker-1"]
+    assert reasons["k0s-worker-1"].code == "ZonalAllocationFailed"
+    assert "no capacity in zone 2" in reasons["k0s-worker-1"].message
     failed = deployments.DeploymentView(TARGET.id, NAME, "subscription", "Failed")
     error = deployments.failure(failed, found)
     assert (error.code, error.resource_id) == ("ZonalAllocationFailed", f"{MACHINES}/k0s-worker-1")

@@ -98,6 +98,14 @@ class OperationView:
     errors: tuple[ArmError, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VmFailure:
+    """Why a VM was not made: ARM's code, and what that means in words."""
+
+    code: str
+    message: str
+
+
 async def put(
     client: ArmClient, target: DeploymentTarget, template: Template, custom_data: Mapping[str, str]
 ) -> DeploymentView:
@@ -166,13 +174,14 @@ def failure(view: DeploymentView, found: Sequence[OperationView]) -> DeploymentF
     return deployment_failed(view.name, view.provisioning_state, reasons)
 
 
-def failed_vms(found: Sequence[OperationView]) -> dict[str, str]:
-    """Why each VM failed, in words, by VM; a failed NIC or address counts as its VM's failure."""
-    reasons: dict[str, str] = {}
+def failed_vms(found: Sequence[OperationView]) -> dict[str, VmFailure]:
+    """Why each VM failed, by VM; a failed NIC or address counts as its VM's failure."""
+    reasons: dict[str, VmFailure] = {}
     for operation in found:
         vm = vm_of(operation.resource_id)
         if vm is not None and operation.errors:
-            reasons.setdefault(vm, explain(operation.errors[0], operation.resource_id).message)
+            first = operation.errors[0]
+            reasons.setdefault(vm, VmFailure(first.code, explain(first, operation.resource_id).message))
     return reasons
 
 

@@ -107,6 +107,12 @@ def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
     )
 
 
+async def start(client: ArmClient, subscription: str, group: str, name: str) -> None:
+    """Start one VM that is stopped or deallocated; it runs some minutes later."""
+    path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines/{name}/start"
+    await client.request("POST", path, api_version=versions.COMPUTE, accept=(200, 202))
+
+
 async def addresses(client: ArmClient, subscription: str, group: str) -> list[AddressView]:
     """All public addresses of a group: one list."""
     path = f"{group_id(subscription, group)}/providers/Microsoft.Network/publicIPAddresses"

@@ -116,6 +116,12 @@ async def _delete(client: ArmClient, resource: ResourceView, api_version: str) -
     return True
 
 
+async def delete_vm(client: ArmClient, subscription: str, group: str, name: str) -> None:
+    """Start deleting one VM; none there is fine. Its disk, NIC and address go with it (`deleteOption`)."""
+    path = f"{inventory.group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines/{name}"
+    await client.request("DELETE", path, api_version=versions.COMPUTE, accept=(200, 202, 204, 404))
+
+
 async def delete_deployment_record(client: ArmClient, target: DeploymentTarget) -> None:
     """Remove the record of a deployment that has ended; none there is well. What it made is not touched."""
     await client.request("DELETE", target.id, api_version=versions.DEPLOYMENTS, accept=(200, 202, 204, 404))

@@ -8,7 +8,7 @@ parameter, a secure object, which ARM neither stores nor shows.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,13 +70,20 @@ def build(
     ssh_public_key: str,
     admin_username: str,
     tags: Mapping[str, str] | None = None,
+    only: Collection[str] | None = None,
+    generation: int = 1,
 ) -> Template:
-    """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours."""
+    """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours.
+
+    With `only`, other hosts get no resources and so stay as they are (the deployment is incremental), but the record
+    tells of all. `generation` tells one submission of a deployment from the next.
+    """
     common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names)}
+    chosen = [host.name for host in hosts if only is None or host.name in only]
     group_template = _group_template(
-        config, names, hosts, key=ssh_public_key, username=admin_username, tags=common
+        config, names, hosts, chosen, key=ssh_public_key, username=admin_username, tags=common
     )
-    record = _record(config, names, hosts, ssh_public_key, admin_username)
+    record = _record(config, names, hosts, ssh_public_key, admin_username) | {"generation": generation}
     if names.existing_group is not None:
         return Template("group", None, _with_record(group_template), record, common)
     nested = _subscription_template(config, names, group_template, common)
@@ -109,7 +116,14 @@ def _host_tags(host: Host, index: int) -> dict[str, str]:
 
 
 def _group_template(
-    config: Config, names: Names, hosts: Sequence[Host], *, key: str, username: str, tags: dict[str, str]
+    config: Config,
+    names: Names,
+    hosts: Sequence[Host],
+    chosen: Collection[str],
+    *,
+    key: str,
+    username: str,
+    tags: dict[str, str],
 ) -> dict[str, object]:
     location = config.azure.location
     found = [
@@ -118,13 +132,15 @@ def _group_template(
         resources.network(config, names, tags),
     ]
     for index, host in enumerate(hosts):
+        if host.name not in chosen:
+            continue
         own = {**tags, **_host_tags(host, index)}
         found += [
             resources.public_address(names, host, location, own),
             resources.interface(names, host, location, own),
             resources.virtual_machine(config, names, host, username=username, public_key=key, tags=own),
         ]
-    machines = {host.name: _output(names, host) for host in hosts}
+    machines = {host.name: _output(names, host) for host in hosts if host.name in chosen}
     return {
         "$schema": GROUP_SCHEMA,
         "contentVersion": CONTENT_VERSION,

@@ -5,17 +5,20 @@ It fixes the subscription, the scope and the names, so that a phase reads as wha
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
-from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
+from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, OperationView
+from k0rdent_azure.azure.inventory import ResourceView, VmView
+from k0rdent_azure.azure.reading import mapping
 from k0rdent_azure.azure.resources import security_rules
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT
+from k0rdent_azure.azure.template import TAG_DEPLOYMENT, build
 from k0rdent_azure.config.topology import LAPTOP, Host
 from k0rdent_azure.errors import AzureError, AzureRequestError, DeploymentFailedError
 from k0rdent_azure.hosts.cloud_init import user_data
 from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
 from k0rdent_azure.phases.context import Context
-from k0rdent_azure.phases.plan import template
 from k0rdent_azure.state.model import ArmDeployment, State
 from k0rdent_azure.state.transaction import Transaction
 
@@ -53,13 +56,30 @@ async def refuse_foreign_vms(ctx: Context) -> None:
             )
 
 
-async def put(ctx: Context) -> DeploymentView:
-    """Submit the whole deployment. Raises AzureRequestError, e.g. from ARM's preflight."""
+async def put(ctx: Context, only: Collection[str], *, generation: int) -> DeploymentView:
+    """Submit the deployment with the VMs `only`; others stay as they are.
+
+    Raises AzureRequestError, e.g. from ARM's preflight.
+    """
     state = ctx.state
     key = state.azure_resources.ssh_key
-    wanted = template(ctx.config, ctx.names, (key.public_key if key else None) or "")
-    custom_data = {host.name: _custom_data(ctx, state, host) for host in ctx.hosts}
+    wanted = build(
+        ctx.config,
+        ctx.names,
+        ctx.placed_hosts,
+        ssh_public_key=(key.public_key if key else None) or "",
+        admin_username=ctx.config.ssh.username,
+        only=only,
+        generation=generation,
+    )
+    custom_data = {host.name: _custom_data(ctx, state, host) for host in ctx.hosts if host.name in only}
     return await deployments.put(ctx.arm, target(ctx), wanted, custom_data)
+
+
+def generation_of(view: DeploymentView) -> int:
+    """Which submission a record is of; 1 where it does not say."""
+    found = mapping(view.parameters, "deployment").get("generation")
+    return found if isinstance(found, int) else 1
 
 
 def _custom_data(ctx: Context, state: State, host: Host) -> str:
@@ -86,10 +106,10 @@ async def get(ctx: Context) -> DeploymentView | None:
     return await deployments.get(ctx.arm, target(ctx))
 
 
-async def failure(ctx: Context, view: DeploymentView) -> tuple[DeploymentFailedError, dict[str, str]]:
-    """Why a deployment failed, from its operations: the error to raise, and the reason of each failed VM."""
+async def failure(ctx: Context, view: DeploymentView) -> tuple[DeploymentFailedError, list[OperationView]]:
+    """Why a deployment failed: the error to raise, and the operations that failed."""
     found = await deployments.operations(ctx.arm, target(ctx))
-    return deployments.failure(view, found), deployments.failed_vms(found)
+    return deployments.failure(view, found), [operation for operation in found if operation.errors]
 
 
 def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
@@ -103,6 +123,7 @@ def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
             provisioning_state=view.provisioning_state,
             correlation_id=view.correlation_id,
             last_checked=ctx.now,
+            generation=generation_of(view),
         ),
     )
 
@@ -151,6 +172,39 @@ async def start_removal(ctx: Context) -> bool:
     return await removal.delete_group(
         ctx.arm, where.subscription, ctx.names.resource_group, deployment=None if ended else where
     )
+
+
+#: Power states of a VM that exists and has to be started. https://learn.microsoft.com/azure/virtual-machines/states-billing
+WITHOUT_POWER = frozenset({"VM stopped", "VM stopping", "VM deallocated", "VM deallocating"})
+
+
+async def virtual_machines(ctx: Context) -> list[VmView]:
+    """All VMs of the group with their power states: two requests."""
+    return await inventory.virtual_machines(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
+
+
+async def start_vms(ctx: Context, names: Collection[str]) -> None:
+    """Start VMs that have no power: one request for each of them, as there is no bulk start."""
+    for name in names:
+        await inventory.start(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+
+
+async def delete_vms(ctx: Context, names: Collection[str]) -> None:
+    """Start deleting these VMs; none there is fine. One request for each: ARM has no bulk delete of VMs."""
+    for name in names:
+        await removal.delete_vm(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+
+
+async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]:
+    """What Azure still has of these VMs, their interfaces and addresses: one request."""
+    where = target(ctx)
+    found = await inventory.resources(
+        ctx.arm, where.subscription, ctx.names.resource_group, ctx.names.deployment_id
+    )
+    parts = {
+        part.lower() for name in names for part in (name, ctx.names.nic(name), ctx.names.public_ip(name))
+    }
+    return [each for each in found if each.name.lower() in parts]
 
 
 async def is_gone(ctx: Context) -> bool:

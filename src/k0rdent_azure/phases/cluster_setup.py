@@ -9,6 +9,7 @@ from k0rdent_azure.cluster.apply import K0sctl, Progress
 from k0rdent_azure.cluster.k0sctl import Node, cluster_config, known_hosts
 from k0rdent_azure.config.topology import Host, k0s_role
 from k0rdent_azure.errors import ClusterError, HostUnreachableError, PrerequisiteError
+from k0rdent_azure.phases import etcd_members
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import write_private, write_private_if_changed
 from k0rdent_azure.state.model import K0sCluster, PhaseName
@@ -29,9 +30,11 @@ class ClusterSetup:
         self._write_files(ctx, cluster)
         k0sctl = _tool(ctx)
         await k0sctl.finish_running(ctx.path(_log(ctx)), on_wait=ctx.observer.notice)
-        if not await self._observe(ctx):
+        ready = await self._observe(ctx)
+        if len(ready) < len(ctx.hosts):
+            await etcd_members.remove_lost(ctx, ready)
             await self._apply(ctx, k0sctl, cluster)
-            if not await self._observe(ctx):
+            if len(await self._observe(ctx)) < len(ctx.hosts):
                 raise ClusterError(
                     "k0sctl ended well, but not every node runs k0s",
                     hint="see `k0rdent-azure status` for the nodes, then run resume",
@@ -94,8 +97,8 @@ class ClusterSetup:
             entries.append((gateway.host, gateway.port, gateway.host_key))
         write_private_if_changed(ctx.path(_known_hosts()), known_hosts(entries))
 
-    async def _observe(self, ctx: Context) -> bool:
-        """Ask each node for its k0s; record what it said; True when all of them run the wanted role."""
+    async def _observe(self, ctx: Context) -> set[str]:
+        """Ask each node for its k0s; record what it said; the names of those that run the wanted role."""
         vms = ctx.state.azure_resources.virtual_machines
         results = await asyncio.gather(
             *(
@@ -116,7 +119,7 @@ class ClusterSetup:
             if everything:
                 tx.end_operation("k0sctl-apply")
                 tx.merge("k0s_cluster", {"status": "ready", "last_checked": ctx.now})
-        return everything
+        return {name for name, is_ready in ready.items() if is_ready}
 
     async def _apply(self, ctx: Context, k0sctl: K0sctl, cluster: K0sCluster) -> None:
         ctx.interrupt.checkpoint()

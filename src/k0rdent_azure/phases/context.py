@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.azure.removal import Removal
@@ -98,6 +100,14 @@ class Context:
     @property
     def hosts(self) -> list[Host]:
         return hosts(self.config)
+
+    @property
+    def placed_hosts(self) -> list[Host]:
+        """The hosts in the zones where the state has them: not always the configuration's first choice."""
+        vms = self.state.azure_resources.virtual_machines
+        return [
+            msgspec.structs.replace(host, zone=vms[host.name].availability_zone or "") for host in self.hosts
+        ]
 
     @property
     def state(self) -> State:

@@ -7,18 +7,23 @@ the VM runs, at no ARM request. ARM is asked early (most failures come early), l
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
-from k0rdent_azure.azure.deployments import DeploymentView
 from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.config.topology import Host
 from k0rdent_azure.errors import DeploymentFailedError, HostError, HostUnreachableError
 from k0rdent_azure.hosts import cloud_init
-from k0rdent_azure.phases import arm
+from k0rdent_azure.phases import arm, submission, vm_mending
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.plan import asks_due
-from k0rdent_azure.state.model import PhaseName, VirtualMachine
+from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
+
+#: Cloud seconds for which a host of a deployment that succeeded may be silent before ARM is asked for its power state,
+#: and between such questions.
+SILENCE = 120.0
+SILENCE_AGAIN = 300.0
 
 
 @dataclass
@@ -31,6 +36,9 @@ class Watch:
     asked: int = 0
     succeeded: bool = False
     ready: set[str] = field(default_factory=set)
+    #: When ARM is next asked whether silent hosts have power; None until the deployment has succeeded.
+    ask_power_at: float | None = None
+    revived: Counter[str] = field(default_factory=Counter)
 
 
 class VmCreation:
@@ -39,16 +47,11 @@ class VmCreation:
     name: PhaseName = "vm_creation"
 
     async def run(self, ctx: Context) -> None:
-        resources = ctx.state.azure_resources
-        deployment = resources.deployment
-        assert deployment is not None, "azure_setup records the deployment"  # noqa: S101
         watch = Watch(ctx.clock.monotonic(), _waited_before(ctx))
         # What became of a deployment that an earlier run submitted is unknown: ask at once.
         submitted_now = "azure_setup" in ctx.outside.ledger.counts()
         watch.asked = asks_due(watch.already_waited) if submitted_now else -1
-        watch.succeeded = deployment.provisioning_state == "Succeeded" and all(
-            vm.public_ip for vm in resources.virtual_machines.values()
-        )
+        watch.succeeded = not submission.is_due(ctx.state) and _is_made(ctx.state)
         if not watch.succeeded:
             ctx.step(f"waiting for {len(ctx.hosts)} VMs to answer over SSH")
         while True:
@@ -60,7 +63,7 @@ class VmCreation:
                 await self._ask_arm(ctx, watch)
             if len(watch.ready) == len(ctx.hosts) and watch.succeeded:
                 break
-            self._check_deadline(ctx, watch)
+            await self._check_silence(ctx, watch)
             await ctx.sleep(ctx.config.timeouts.vm_wait_check_interval)
 
     async def _look(self, ctx: Context, watch: Watch) -> None:
@@ -104,34 +107,51 @@ class VmCreation:
                 arm.record_success(ctx, tx, view)
                 made = len(view.virtual_machines)
                 ctx.event(tx, "deployment_succeeded", f"Azure made {made} VMs", resource=view.name)
-        if view.provisioning_state in ("Failed", "Canceled"):
-            await self._fail(ctx, view)
+        if view.provisioning_state in submission.ENDED_BADLY:
+            await vm_mending.after_failure(ctx, view)
+            self._start_anew(ctx, watch)
+        elif watch.succeeded and submission.is_due(ctx.state):
+            # What ended was an earlier submission, without the VMs that are missing now.
+            await submission.submit(ctx)
+            self._start_anew(ctx, watch)
 
-    async def _fail(self, ctx: Context, view: DeploymentView) -> None:
-        error, failed = await arm.failure(ctx, view)
-        with ctx.commit() as tx:
-            for name, reason in failed.items():
-                if name in tx.state.azure_resources.virtual_machines:
-                    tx.merge(
-                        f"azure_resources.virtual_machines.{name}",
-                        {"status": "failed", "provisioning_state": "Failed", "detail": reason},
-                    )
-                    ctx.event(tx, "vm_failed", reason, resource=name)
-        raise error
+    def _start_anew(self, ctx: Context, watch: Watch) -> None:
+        watch.started, watch.already_waited, watch.looks = ctx.clock.monotonic(), 0.0, 0
+        watch.asked, watch.succeeded, watch.ask_power_at = 0, False, None
+        vms = ctx.state.azure_resources.virtual_machines
+        watch.ready = {name for name in watch.ready if vms[name].status == "running"}
+
+    async def _check_silence(self, ctx: Context, watch: Watch) -> None:
+        """Azure says that all VMs were made, yet some are silent: ask whether they have power, then judge."""
+        if not watch.succeeded:
+            return
+        now = ctx.clock.monotonic()
+        watch.ask_power_at = watch.ask_power_at or now + SILENCE
+        late = self._is_late(ctx, watch)
+        if now < watch.ask_power_at and not late:
+            return
+        watch.ask_power_at = now + SILENCE_AGAIN
+        silent = [host.name for host in ctx.hosts if host.name not in watch.ready]
+        mended = await vm_mending.revive(ctx, silent, watch.revived)
+        if mended:
+            self._start_anew(ctx, watch)
+            watch.succeeded = not submission.is_due(ctx.state) and _is_made(ctx.state)
+            return
+        if late:
+            raise HostUnreachableError(
+                f"Azure says that the VMs run, but {', '.join(silent)} cannot be reached over SSH",
+                hint="check that TCP port 22 may leave this network, then run resume",
+            )
 
     def _is_late(self, ctx: Context, watch: Watch) -> bool:
         limit = ctx.config.timeouts.vm_creation_minutes * 60
         # A run that goes on has its own patience: the time before it may have been spent switched off.
         return ctx.clock.monotonic() - watch.started > limit and watch.looks >= LOOKS_BEFORE_GIVING_UP
 
-    def _check_deadline(self, ctx: Context, watch: Watch) -> None:
-        """ARM was asked just now (a late look always asks): still running is no verdict, silence is one."""
-        if watch.succeeded and self._is_late(ctx, watch):
-            missing = ", ".join(host.name for host in ctx.hosts if host.name not in watch.ready)
-            raise HostUnreachableError(
-                f"Azure says that the VMs run, but {missing} cannot be reached over SSH",
-                hint="check that TCP port 22 may leave this network, then run resume",
-            )
+
+def _is_made(state: State) -> bool:
+    recorded = state.azure_resources.deployment
+    return recorded is not None and recorded.provisioning_state == "Succeeded"
 
 
 async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> str | None:
@@ -175,6 +195,6 @@ def _record_observation(ctx: Context, tx: Transaction, name: str, status: str) -
 
 def _waited_before(ctx: Context) -> float:
     """Cloud seconds since the deployment was accepted, in whichever run."""
-    record = ctx.state.phases.get("azure_setup")
-    moment = record.ended_at if record else None
+    recorded = ctx.state.azure_resources.deployment
+    moment = recorded.submitted_at if recorded else None
     return ctx.clock.age(parse_timestamp(moment)) if moment else 0.0

@@ -31,7 +31,7 @@ DeploymentStatus = Literal[
 ]
 PhaseStatus = Literal["pending", "in_progress", "completed", "failed", "interrupted"]
 ResourceStatus = Literal["pending", "creating", "created", "failed", "deleting", "deleted"]
-VmStatus = Literal["pending", "creating", "running", "stopped", "failed", "deleted"]
+VmStatus = Literal["pending", "creating", "running", "stopped", "failed", "deleting", "deleted"]
 ConfigStatus = Literal["pending", "generated", "deployed", "failed"]
 LaptopStatus = Literal["pending", "generated", "connected", "disconnected"]
 SshStatus = Literal["pending", "verified", "failed"]
@@ -169,7 +169,10 @@ class SshKey(msgspec.Struct, kw_only=True):
 
 
 class ArmDeployment(msgspec.Struct, kw_only=True):
-    """The template deployment: `scope` tells whether its record is the subscription's or the group's."""
+    """The template deployment: `scope` tells whether its record is the subscription's or the group's.
+
+    `generation` counts its submissions: each has the same name, so that is what tells one from the one before.
+    """
 
     name: str
     scope: Literal["subscription", "group"]
@@ -177,6 +180,9 @@ class ArmDeployment(msgspec.Struct, kw_only=True):
     provisioning_state: str | None = None
     correlation_id: str | None = None
     last_checked: str | None = None
+    generation: int = 1
+    #: When ARM accepted the newest submission.
+    submitted_at: str | None = None
 
 
 class VirtualMachine(msgspec.Struct, kw_only=True):
@@ -201,6 +207,8 @@ class VirtualMachine(msgspec.Struct, kw_only=True):
     cloud_init: Literal["pending", "running", "done", "failed"] | None = None
     #: What is being done with this VM now, or why it failed.
     detail: str | None = None
+    #: Zones in which Azure had no room for it, since it was last made.
+    full_zones: list[str] = []
 
 
 class AzureResources(msgspec.Struct, kw_only=True):

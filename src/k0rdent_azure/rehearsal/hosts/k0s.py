@@ -158,7 +158,7 @@ class K0s:
             node.ready_at = now + RESTART
             return
         cluster = self._form() if node.controller and not node.flag("token-file") else self._join(node)
-        if cluster is None:
+        if cluster is None or (node.controller and self._is_member(cluster)):
             node.started_at = None
             return
         node.cluster = cluster.identifier
@@ -199,6 +199,10 @@ class K0s:
             self.host.files.make_directory(DATA, user="root")
             self.host.files.write(f"{DATA}/kubelet.conf", b"# kubelet\n", user="root", mode=0o600)
         cluster.save()
+
+    def _is_member(self, cluster: Cluster) -> bool:
+        """etcd adds no member at an address that one has already ("Peer URLs already exists"), even a dead one."""
+        return any(member.peer == self._peer_address() for member in cluster.members.values())
 
     def _peer_address(self) -> str:
         storage = self._configuration().get("storage")

@@ -1,0 +1,63 @@
+"""Makes room in etcd for a controller on a new machine: its predecessor is still a member, and never comes back.
+
+etcd refuses a second member at one address, so the old one has to leave before k0sctl lets the new one join.
+https://docs.k0sproject.io/stable/remove_controller/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from collections.abc import Collection, Sequence
+
+from k0rdent_azure.config.topology import Host
+from k0rdent_azure.phases.context import Context
+
+_UNIT = "/etc/systemd/system/k0scontroller.service"
+#: etcd's port for its peers.
+_PORT = 2380
+
+
+async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
+    """Let those members leave whose machines never had k0s. `ready` are the hosts that run it.
+
+    A controller that is only down keeps its place: it has k0s installed. Raises CommandFailedError.
+    """
+    controllers = [host for host in ctx.hosts if host.role == "controller"]
+    there = [host for host in controllers if host.name in ready]
+    lost = await _without_k0s(ctx, [host for host in controllers if host.name not in ready])
+    if not there or not lost:
+        return
+    target = ctx.vpn_target(there[0], ctx.state.azure_resources.virtual_machines[there[0].name])
+    listed = await ctx.ssh.run(target, "sudo -n k0s etcd member-list")
+    members = _addresses(listed.stdout)
+    for host in lost:
+        if f"https://{host.private_ip}:{_PORT}" not in members:
+            continue
+        ctx.interrupt.checkpoint()
+        await ctx.ssh.run(target, f"sudo -n k0s etcd leave --peer-address {shlex.quote(host.private_ip)}")
+        with ctx.commit() as tx:
+            message = f"the machine before this one left etcd; asked on {there[0].name}"
+            ctx.event(tx, "etcd_member_removed", message, resource=host.name)
+
+
+async def _without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:
+    vms = ctx.state.azure_resources.virtual_machines
+    found = await asyncio.gather(
+        *(
+            ctx.ssh.run(ctx.vpn_target(host, vms[host.name]), f"test -e {_UNIT}", check=False)
+            for host in hosts
+        )
+    )
+    return [host for host, result in zip(hosts, found, strict=True) if result.exit_status == 1]
+
+
+def _addresses(text: str) -> set[str]:
+    """Of `k0s etcd member-list`: peer URLs by name, under `members`."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return set()
+    members = document.get("members") if isinstance(document, dict) else None
+    return {str(address) for address in members.values()} if isinstance(members, dict) else set()

@@ -1,0 +1,105 @@
+"""What is done about a VM that Azure could not make, or took away again: that VM alone, while the others go on.
+
+Every attempt is an event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from k0rdent_azure.azure import deployments
+from k0rdent_azure.azure.arm_errors import vm_of
+from k0rdent_azure.azure.deployments import DeploymentView, VmFailure
+from k0rdent_azure.errors import AzureError
+from k0rdent_azure.phases import arm, placement, submission, vm_removal
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.transaction import Transaction
+
+#: How often one run brings a VM back that Azure took away (a Spot VM, mostly).
+REVIVALS = 3
+
+
+async def after_failure(ctx: Context, view: DeploymentView) -> None:
+    """Submit again where all that Azure lacks is room in a zone, and the configuration names another one.
+
+    Raises DeploymentFailedError where that is not so, after recording which VMs failed.
+    """
+    error, failed = await arm.failure(ctx, view)
+    failures = {
+        name: failure for name, failure in deployments.failed_vms(failed).items() if _is_ours(ctx, name)
+    }
+    only_room = placement.lacks_room(failures) and all(vm_of(each.resource_id) for each in failed)
+    moves = _moves(ctx, failures) if only_room else {}
+    with ctx.commit() as tx:
+        for name, failure in failures.items():
+            _record_failure(ctx, tx, name, failure, moves.get(name))
+    if not moves:
+        raise error
+    await vm_removal.finish(ctx)
+    await submission.submit(ctx)
+
+
+async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> bool:
+    """Start what has no power, and submit again what is gone; False where neither was the case.
+
+    `counts` is how often each was brought back already. Raises AzureError where that does not help.
+    """
+    found = {vm.name: vm for vm in await arm.virtual_machines(ctx)}
+    gone = [name for name in silent if name not in found]
+    off = [name for name in silent if name in found and found[name].power_state in arm.WITHOUT_POWER]
+    if not gone and not off:
+        return False
+    _refuse_too_many(counts, [*gone, *off])
+    with ctx.commit() as tx:
+        for name in gone:
+            vm_removal.mark_gone(tx, name)
+            ctx.event(tx, "vm_gone", "Azure does not have it any more; it is made anew", resource=name)
+        for name in off:
+            power = found[name].power_state
+            tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "stopped", "power_state": power})
+            ctx.event(tx, "vm_without_power", f"{power}; it is started", resource=name)
+    await arm.start_vms(ctx, off)
+    if gone:
+        await submission.submit(ctx)
+    return True
+
+
+def _is_ours(ctx: Context, name: str) -> bool:
+    return name in ctx.state.azure_resources.virtual_machines
+
+
+def _moves(ctx: Context, failures: Mapping[str, VmFailure]) -> dict[str, str]:
+    """The next zone of each VM that found no room; {} where one of them has none left."""
+    vms = ctx.state.azure_resources.virtual_machines
+    by_name = {host.name: host for host in ctx.hosts}
+    found = {
+        name: zone for name in failures if (zone := placement.next_zone(ctx.config, by_name[name], vms[name]))
+    }
+    return found if len(found) == len(failures) else {}
+
+
+def _record_failure(ctx: Context, tx: Transaction, name: str, failure: VmFailure, zone: str | None) -> None:
+    vm = tx.state.azure_resources.virtual_machines[name]
+    path = f"azure_resources.virtual_machines.{name}"
+    seen = {"status": "failed", "provisioning_state": "Failed", "detail": failure.message}
+    if zone is None:
+        # Room comes and goes: the next run may try every zone again.
+        tx.merge(path, {**seen, "full_zones": []})
+        ctx.event(tx, "vm_failed", failure.message, resource=name)
+        return
+    full = [*vm.full_zones, vm.availability_zone or ""]
+    tx.merge(path, {**seen, "full_zones": full, "availability_zone": zone})
+    vm_removal.mark(tx, name, why=f"no room in zone {full[-1]}")
+    why = f"no room in zone {full[-1]} ({failure.code}); trying zone {zone}"
+    ctx.event(tx, "vm_moved", f"{why}, attempt {len(full) + 1}", resource=name)
+
+
+def _refuse_too_many(counts: Counter[str], names: Sequence[str]) -> None:
+    counts.update(names)
+    worst = [name for name in names if counts[name] > REVIVALS]
+    if worst:
+        raise AzureError(
+            f"Azure took {', '.join(worst)} away {REVIVALS + 1} times while waiting for it",
+            hint="Spot VMs go when Azure needs the room: run resume later, or deploy with vm_priority: Regular",
+        )
