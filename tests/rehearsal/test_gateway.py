@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from k0rdent_azure.rehearsal import faults
 from tests.rehearsal.machine_stage import ADMIN, PORT, Front, Stage, front, rule, wireguard_pair
 
 
@@ -44,6 +45,25 @@ async def test_private_unknown_and_unconnected_addresses_do_not_answer(cloud: Fr
 async def test_only_port_22_answers(cloud: Front) -> None:
     with pytest.raises(asyncssh.ChannelOpenError):
         await cloud.jump.open_connection("20.198.5.11", 6443)
+
+
+async def test_a_rehearsed_fault_stops_so_many_connections_to_one_machine(
+    cloud: Front, tmp_path: Path
+) -> None:
+    faults.add(tmp_path, faults.Fault(kind="ssh-unreachable", vm="k0s-worker-1", times=2))
+    assert (await cloud.on("k0s-controller", "true")).exit_status == 0
+    for _ in range(2):
+        with pytest.raises(asyncssh.ChannelOpenError):
+            await cloud.on("k0s-worker-1", "true")
+    assert (await cloud.on("k0s-worker-1", "true")).exit_status == 0
+
+
+async def test_a_machine_whose_clock_is_wrong(cloud: Front) -> None:
+    cloud.stage.change("k0s-worker-1", clock_skew=3600.0)
+    right, wrong = [
+        int(str((await cloud.on(name, "date -u +%s")).stdout)) for name in ("k0s-controller", "k0s-worker-1")
+    ]
+    assert wrong - right == pytest.approx(3600, abs=30)
 
 
 async def test_a_machine_answers_only_once_it_has_booted(tmp_path: Path) -> None:

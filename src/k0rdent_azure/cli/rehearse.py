@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from k0rdent_azure.cli import rehearse_fault
 from k0rdent_azure.cli.cloud import rehearsal_seed, rehearsal_speed
 from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
@@ -13,6 +14,8 @@ EPILOG = """\
 examples:
   k0rdent-azure rehearse serve       run it in the foreground (Ctrl-C ends it)
   k0rdent-azure rehearse log --json  every ARM request it got, in order
+  k0rdent-azure rehearse fault http --status 429 --retry-after 30 --method PUT
+  k0rdent-azure rehearse fault vm-deallocated --vm k0s-worker-1
   k0rdent-azure rehearse stop        end it; what it holds stays on disk
   k0rdent-azure rehearse reset       end it and forget everything
 
@@ -23,7 +26,7 @@ K0RDENT_AZURE_REHEARSAL_SPEED (60) is its speed, K0RDENT_AZURE_REHEARSAL_SEED (0
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "rehearse",
-        help="the rehearsal cloud: serve, stop, reset, log",
+        help="the rehearsal cloud: serve, stop, reset, log, fault",
         description=__doc__,
         epilog=EPILOG,
         formatter_class=HelpFormatter,
@@ -34,6 +37,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     actions.add_parser("reset", help="end it and delete all that it holds")
     log = actions.add_parser("log", help="the ARM requests that it got")
     log.add_argument("--json", action="store_true", help="one JSON object a line")
+    rehearse_fault.register(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "reset":
         service.reset(directory)
         _say("reset")
+    elif args.action == "fault":
+        rehearse_fault.run(args, directory)
     else:
         _log(args)
     return 0

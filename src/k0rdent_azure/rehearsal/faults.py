@@ -1,57 +1,119 @@
-"""Faults to rehearse: what the cloud shall refuse or break, in `faults.json` beside the world.
+"""Faults to rehearse: what the cloud shall refuse, break, or change behind its user's back; in `faults.json`.
 
-A fault is used up after `times` uses. The file is read at each request and written under a lock, so it can
-be changed while the cloud is served.
+A fault is armed until it was met `times` times. The file is read at each request and written under a lock,
+so it can be changed while the cloud is served, and while it is not.
 """
 
 from __future__ import annotations
 
 import fcntl
-import uuid
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 FILE = "faults.json"
-Kind = Literal[
+#: What goes wrong with a request or its answer.
+AnswerKind = Literal[
+    "http",
+    "disconnect",
+    "timeout",
+    "partial",
+    "malformed",
+    "expired-token",
+    "clock-skew",
+    "DeploymentActive",
+    "ResourceGroupBeingDeleted",
+]
+#: What a VM that is asked for meets.
+ProvisioningKind = Literal[
     "AllocationFailed",
     "ZonalAllocationFailed",
     "OverconstrainedZonalAllocationRequest",
     "SkuNotAvailable",
     "QuotaExceeded",
-    "http",
-    "disconnect",
 ]
+#: What somebody or something else does to what is there; each waits until its target is.
+ChangeKind = Literal[
+    "vm-deleted",
+    "vm-stopped",
+    "vm-deallocated",
+    "vm-evicted",
+    "vm-resized",
+    "vm-clock-skew",
+    "address-changed",
+    "rule-added",
+    "rule-opened",
+    "rule-removed",
+    "foreign-vm",
+    "tags-removed",
+    "tag-added",
+    "ssh-key-replaced",
+    "resource-deleted",
+    "property-changed",
+    "group-deleted",
+]
+Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable"] | ChangeKind
 Moment = Literal["before", "after"]
+EvictionPolicy = Literal["Deallocate", "Delete"]
+
+ANSWERS: tuple[str, ...] = get_args(AnswerKind)
+CHANGES: tuple[str, ...] = get_args(ChangeKind)
+ALLOCATION = ("AllocationFailed", "ZonalAllocationFailed", "OverconstrainedZonalAllocationRequest")
 
 
-class Fault(msgspec.Struct, kw_only=True):
-    """One fault.
+class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One fault; `fault_kinds.KINDS` says which fields a kind has.
 
-    The allocation kinds leave the VM `vm` (None: the next one) Failed. `SkuNotAvailable` (for `size`, None:
-    any) and `QuotaExceeded` refuse a deployment before it starts. `http` answers `status` (429, 503, …)
-    with `retry_after` cloud seconds, and `disconnect` cuts the connection `when` the request has had no
-    effect yet (`before`) or has had it (`after`); both for requests of `method` whose path holds `path`.
+    What it can meet are requests of `method` whose path holds `path` (answers), VMs with the name `vm`, in
+    `zone`, of `size` (provisioning, SSH), or the named target (changes); None means any. It passes over the first
+    `at` - 1 that it could meet, and then meets `times` of them (None: all, until it is cleared). A change
+    counts requests with `at`, and happens before the `at`th of them is answered.
+
+    `when` says whether a request that gets no answer has had its effect. `seconds` are a skew (real seconds), or
+    the cloud seconds for which a time-out keeps silent. `value` is JSON.
     """
 
     kind: Kind
-    id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex[:8])
-    times: int = 1
-    vm: str | None = None
-    size: str | None = None
+    id: str = msgspec.field(default_factory=lambda: secrets.token_hex(4))
+    times: int | None = 1
+    at: int = 1
     method: str | None = None
     path: str | None = None
     status: int = 503
     retry_after: int | None = None
     when: Moment = "before"
+    seconds: float | None = None
+    vm: str | None = None
+    zone: str | None = None
+    size: str | None = None
+    group: str | None = None
+    resource: str | None = None
+    type: str | None = None
+    rule: str | None = None
+    port: str | None = None
+    protocol: str | None = None
+    source: str | None = None
+    priority: int | None = None
+    policy: EvictionPolicy | None = None
+    address: str | None = None
+    key: str | None = None
+    tag: str | None = None
+    property: str | None = None
+    value: object = None
 
     def hits(self, method: str, path: str) -> bool:
         return (self.method is None or self.method.upper() == method) and (
             self.path is None or self.path.lower() in path.lower()
         )
+
+    def fits(self, *, vm: str, zone: str, size: str) -> bool:
+        """Whether it is for a VM of that name, zone ("": none) and size."""
+        given = ((self.vm, vm), (self.zone, zone), (self.size, size))
+        return all(wanted is None or wanted.lower() == has.lower() for wanted, has in given)
 
 
 def add(directory: Path, fault: Fault) -> None:
@@ -61,7 +123,7 @@ def add(directory: Path, fault: Fault) -> None:
 
 
 def clear(directory: Path) -> None:
-    """Disarm all."""
+    """Disarm all. What has changed already stays as it is."""
     with _changing(directory) as present:
         present.clear()
 
@@ -73,42 +135,80 @@ def list_faults(directory: Path) -> list[Fault]:
 
 
 class Faults:
-    """The faults as one request meets them: what it uses is gone only once it `commit`s."""
+    """The faults as one request meets them: what it meets is used up, and what it passes counted, only once
+    this is `commit`ted."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, armed: list[Fault] | None = None) -> None:
         self._directory = directory
-        self._armed = list_faults(directory)
+        self._armed = list_faults(directory) if armed is None else armed
         self._used: list[str] = []
+        self._passed: list[str] = []
 
-    def allocation(self, vm: str) -> Fault | None:
-        kinds = ("AllocationFailed", "ZonalAllocationFailed", "OverconstrainedZonalAllocationRequest")
-        return self._use(lambda each: each.kind in kinds and each.vm in (None, vm))
-
-    def sku(self, size: str) -> Fault | None:
-        return self._use(lambda each: each.kind == "SkuNotAvailable" and each.size in (None, size))
-
-    def quota(self) -> Fault | None:
-        return self._use(lambda each: each.kind == "QuotaExceeded")
+    @classmethod
+    def none(cls, directory: Path) -> Faults:
+        """For what nothing goes wrong with."""
+        return cls(directory, [])
 
     def transport(self, method: str, path: str) -> Fault | None:
-        return self._use(lambda each: each.kind in ("http", "disconnect") and each.hits(method, path))
+        """The fault of this request or its answer; also counts the request for every fault that waits for one."""
+        self._meet(lambda each: each.kind in CHANGES and each.at > 1 and each.hits(method, path))
+        return self._meet(lambda each: each.kind in ANSWERS and each.hits(method, path))
 
-    def _use(self, matches: Callable[[Fault], bool]) -> Fault | None:
-        found = next((each for each in self._armed if matches(each) and each.times > 0), None)
+    def allocation(self, *, vm: str, zone: str, size: str) -> Fault | None:
+        return self._meet(lambda each: each.kind in ALLOCATION and each.fits(vm=vm, zone=zone, size=size))
+
+    def sku(self, *, vm: str, zone: str, size: str) -> Fault | None:
+        return self._meet(
+            lambda each: each.kind == "SkuNotAvailable" and each.fits(vm=vm, zone=zone, size=size)
+        )
+
+    def quota(self, *, vm: str, zone: str, size: str) -> Fault | None:
+        return self._meet(
+            lambda each: each.kind == "QuotaExceeded" and each.fits(vm=vm, zone=zone, size=size)
+        )
+
+    def ssh(self, vm: str) -> Fault | None:
+        return self._meet(lambda each: each.kind == "ssh-unreachable" and each.vm in (None, vm))
+
+    def armed(self, kind: Kind) -> list[Fault]:
+        """Those of a kind, for who only looks."""
+        return [each for each in self._armed if each.kind == kind and each.times != 0]
+
+    def changes(self) -> list[Fault]:
+        """The changes whose moment has come; `use` those whose target was there."""
+        return [each for each in self._armed if each.kind in CHANGES and each.at <= 1 and each.times != 0]
+
+    def use(self, fault: Fault) -> None:
+        if fault.times is not None:
+            fault.times -= 1
+            self._used.append(fault.id)
+
+    def _meet(self, matches: Callable[[Fault], bool]) -> Fault | None:
+        """The first that matches and is due. All that match and are not due are one nearer to it."""
+        found = None
+        for each in self._armed:
+            if each.times == 0 or not matches(each):
+                continue
+            if each.at > 1:
+                each.at -= 1
+                self._passed.append(each.id)
+            elif found is None:
+                found = each
         if found is not None:
-            found.times -= 1
-            self._used.append(found.id)
+            self.use(found)
         return found
 
     def commit(self) -> None:
-        """Use up what was used; also for a request that was refused because of a fault."""
-        if not self._used:
+        """Write down what was used and counted; also for a request that was refused because of a fault."""
+        if not self._used and not self._passed:
             return
         with _changing(self._directory) as present:
             for fault in present:
-                fault.times -= self._used.count(fault.id)
-            present[:] = [fault for fault in present if fault.times > 0]
-        self._used = []
+                fault.at -= self._passed.count(fault.id)
+                if fault.times is not None:
+                    fault.times -= self._used.count(fault.id)
+            present[:] = [fault for fault in present if fault.times is None or fault.times > 0]
+        self._used, self._passed = [], []
 
 
 @contextmanager

@@ -28,7 +28,8 @@ class Machine:
 
     `vm_id` is new for each creation, also under the same name, so state kept per machine belongs under it.
     `custom_data` is the decoded text. `nsg_rules` are the security rules of its NIC's and its subnet's
-    groups in ARM's form, flat, each with the `group` that it comes from.
+    groups in ARM's form, flat, each with the `group` that it comes from. Its clock is wrong by
+    `clock_skew` real seconds.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Machine:
     cloud_init_done_at: float
     power: MachinePower
     nsg_rules: list[dict[str, object]]
+    clock_skew: float = 0.0
 
     def admits(self, protocol: Literal["Tcp", "Udp"], port: int, *, source: str = "0.0.0.0") -> bool:
         """Whether a packet from the internet gets in: every group on the way has to allow it.
@@ -125,7 +127,9 @@ def machine(vm: Resource, find: Find, now: float) -> Machine | None:
         zone=str(zones[0]) if isinstance(zones, list) and zones else "",
         image=":".join(str(image.get(key, "")) for key in ("publisher", "offer", "sku", "version")),
         admin_username=str(profile.get("adminUsername", "")),
-        authorized_keys=list(_authorized_keys(profile)),
+        authorized_keys=[vm.hidden["authorizedKeys"]]
+        if "authorizedKeys" in vm.hidden
+        else list(_authorized_keys(profile)),
         custom_data=base64.b64decode(vm.hidden.get("customData", "")).decode("utf-8", "replace"),
         private_ip=str(configuration.get("privateIPAddress", "")),
         public_ip=_text(_mapping(public.body, "properties").get("ipAddress")) if public else None,
@@ -137,6 +141,7 @@ def machine(vm: Resource, find: Find, now: float) -> Machine | None:
         cloud_init_done_at=_or_never(vm.boot.cloud_init_done_at),
         power=_POWER[vm.boot.power_at(now)],
         nsg_rules=_rules(nic, configuration, find),
+        clock_skew=float(vm.hidden.get("clockSkew", 0.0)),
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 
 from k0rdent_azure.rehearsal import certificates, endpoint
+from k0rdent_azure.rehearsal.arm import changes
 from k0rdent_azure.rehearsal.arm.arm_server import ArmServer
 from k0rdent_azure.rehearsal.arm.tokens import Authority
 from k0rdent_azure.rehearsal.endpoint import Endpoint, Ssh
@@ -25,9 +26,10 @@ from k0rdent_azure.rehearsal.world import SshEndpoint, World
 
 HOST = "127.0.0.1"
 FILE = "service.json"
-#: Real seconds without a request after which nobody seems to need it, and between looks at that.
+#: Real seconds without a request after which nobody seems to need it, and between looks at that and at what is
+#: armed to change.
 IDLE = 2 * 3600.0
-LOOK = 1.0
+LOOK = 0.2
 
 
 class Identity(msgspec.Struct, kw_only=True):
@@ -61,6 +63,7 @@ async def serve(
         endpoint.write(directory, found)
         ready(found)
         while not ended.is_set() and _is_wanted(directory, server):
+            changes.apply(world)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), LOOK)
 

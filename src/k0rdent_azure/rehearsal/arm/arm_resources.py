@@ -14,7 +14,7 @@ from k0rdent_azure.rehearsal.arm.network import mapping, objects
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
 from k0rdent_azure.rehearsal.arm.providers import CHILDREN, PROVIDERS, provision
 from k0rdent_azure.rehearsal.records import Json, Power, Resource, Transition
-from k0rdent_azure.rehearsal.regions import REGIONS, SIZES, region, sku
+from k0rdent_azure.rehearsal.regions import region
 
 #: Power actions: the state on the way, the state at the end, and cloud seconds between them.
 _ACTIONS: dict[str, tuple[Power, Power, tuple[float, float]]] = {
@@ -120,23 +120,6 @@ def power(call: Call) -> Answer:
     answer = call.async_operation(202, ended, None)
     location = call.accepted(ended).headers["Location"]
     return Answer(202, None, {**answer.headers, "Location": location})
-
-
-def skus(call: Call) -> Answer:
-    wanted = filters.parse(call.query.get("$filter", ""))
-    places = [place for place in REGIONS if wanted.get("location", place).lower() == place]
-    return Answer(200, {"value": [sku(name, place) for place in places for name in SIZES]})
-
-
-def usages(call: Call) -> Answer:
-    """The regional core quota: how much is used, and of how much."""
-    used = sum(
-        SIZES[str(mapping(mapping(vm.body, "properties"), "hardwareProfile")["vmSize"])][1]
-        for vm in call.world.resources(type_=VIRTUAL_MACHINES)
-        if vm.location == call.part["location"].lower()
-    )
-    name = {"value": "cores", "localizedValue": "Total Regional vCPUs"}
-    return Answer(200, {"value": [{"unit": "Count", "currentValue": used, "limit": 1000, "name": name}]})
 
 
 def _type(call: Call) -> str:

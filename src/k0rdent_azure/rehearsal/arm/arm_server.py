@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from k0rdent_azure.rehearsal.arm import identity, routes
+from k0rdent_azure.rehearsal.arm import broken, changes, identity, routes
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 from k0rdent_azure.rehearsal.arm.throttle import Throttle
@@ -46,26 +46,24 @@ class ArmServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.last_request = time.monotonic()
-        self._world.settle()
         faults = Faults(self._world.directory)
         fault = faults.transport(request.method, request.path_qs)
+        changes.apply(self._world, faults)
         faults.commit()
-        if fault is not None and not (fault.kind == "disconnect" and fault.when == "after"):
-            answer = _faulty(fault)
-        else:
-            answer = await self._answer(request, faults)
-        is_cut = fault is not None and fault.kind == "disconnect"
-        self._log.append(request.method, request.path_qs, 0 if is_cut else answer.status)
-        if is_cut and request.transport is not None:
-            request.transport.abort()
-        return self._response(request, answer)
+        self._world.settle()
+        answer = await self._answer(request, faults, fault)
+        self._log.append(request.method, request.path_qs, answer.status if broken.arrives(fault) else 0)
+        return await broken.deliver(request, self._response(request, answer), fault, self._world.clock)
 
-    async def _answer(self, request: web.Request, faults: Faults) -> Answer:
+    async def _answer(self, request: web.Request, faults: Faults, fault: Fault | None) -> Answer:
         try:
+            refused = broken.refusal(fault)
+            if refused is not None:
+                return refused
             self._authority.check(request.headers.get("Authorization"))
             wait = self._throttle.wait(request.method, self._world.clock.now())
             if wait:
-                return _throttled(wait)
+                return broken.throttled(wait)
             return self._dispatch(request, await _body(request), faults)
         except TokenError as error:
             return _unauthorized(error, self._authority)
@@ -160,24 +158,3 @@ def _unauthorized(error: TokenError, authority: Authority) -> Answer:
     )
     body: Json = {"error": {"code": error.code, "message": error.description}}
     return Answer(401, body, {"WWW-Authenticate": challenge})
-
-
-def _throttled(wait: int) -> Answer:
-    message = (
-        f"Number of requests for subscription exceeded the limit. Please try again after '{wait}' seconds."
-    )
-    body: Json = {"error": {"code": "SubscriptionRequestsThrottled", "message": message}}
-    return Answer(429, body, {"Retry-After": str(wait)})
-
-
-def _faulty(fault: Fault) -> Answer:
-    if fault.status == 429:
-        return _throttled(fault.retry_after if fault.retry_after is not None else 5)
-    headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else {}
-    body: Json = {
-        "error": {
-            "code": "ServerUnavailable" if fault.status == 503 else "InternalServerError",
-            "message": "The server is currently unable to handle the request. Please try again later.",
-        }
-    }
-    return Answer(fault.status, body, headers)

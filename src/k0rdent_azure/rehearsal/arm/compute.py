@@ -11,9 +11,11 @@ from k0rdent_azure.rehearsal.arm.network import guid, mapping, mark, objects, re
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
 from k0rdent_azure.rehearsal.records import Boot, Json, Resource, Transition
 from k0rdent_azure.rehearsal.regions import REGIONS, SIZES, size
+from k0rdent_azure.rehearsal.world import World
 
 VIRTUAL_MACHINES = "Microsoft.Compute/virtualMachines"
 DISKS = "Microsoft.Compute/disks"
+SSH_KEYS = "Microsoft.Compute/sshPublicKeys"
 #: ARM's limit for custom data, in base64 characters (64 KB decoded).
 MAXIMUM_CUSTOM_DATA = 87380
 #: Cloud seconds: ARM notes a success this long after sshd answers; cloud-init ends this long after it.
@@ -38,6 +40,14 @@ def ssh_public_key(wanted: Wanted, body: Json) -> dict[str, str]:
             400, "InvalidParameter", f"The SSH public key '{wanted.name}' is not valid.", target="publicKey"
         )
     return {}
+
+
+def draw_public_key(world: World) -> str:
+    """Somebody's Ed25519 public key, in OpenSSH's form (RFC 8709): any 32 bytes are one."""
+    numbers = world.random("public key", len(world.creations()))
+    kind, point = b"ssh-ed25519", numbers.randbytes(32)
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, point))
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()} somebody"
 
 
 def disk(wanted: Wanted, body: Json) -> dict[str, str]:
@@ -74,7 +84,7 @@ def boot(wanted: Wanted, resource: Resource, start: float, duration: float) -> N
     """Decide how a VM comes up, `duration` cloud seconds from `start`, or with which error it does not."""
     if resource.type != VIRTUAL_MACHINES:
         return
-    fault = wanted.plan.faults.allocation(wanted.name)
+    fault = wanted.plan.faults.allocation(**_fitting(wanted, resource.body))
     if fault is not None:
         resource.failure = _allocation_error(fault.kind, resource)
         resource.ready_at = start + wanted.plan.draw(*ALLOCATION_REFUSAL, "allocation", wanted.name)
@@ -87,6 +97,17 @@ def boot(wanted: Wanted, resource: Resource, start: float, duration: float) -> N
         cloud_init_done_at=booted + wanted.plan.draw(*CLOUD_INIT, "cloud-init", wanted.name),
         power=[Transition(start, "starting"), Transition(booted, "running")],
     )
+
+
+def _fitting(wanted: Wanted, body: Json) -> dict[str, str]:
+    """What a fault of provisioning asks of a VM."""
+    zones = body.get("zones")
+    size_ = str(mapping(mapping(body, "properties"), "hardwareProfile").get("vmSize", ""))
+    return {
+        "vm": wanted.name,
+        "zone": str(zones[0]) if isinstance(zones, list) and zones else "",
+        "size": size(size_) or size_,
+    }
 
 
 def attach(plan: Plan, resource: Resource, start: float) -> None:
@@ -159,7 +180,8 @@ def _check_size(wanted: Wanted, properties: Json, zones: object) -> None:
 
 
 def _check_capacity(wanted: Wanted, known: str) -> None:
-    if wanted.plan.faults.sku(known) is not None:
+    asked = _fitting(wanted, wanted.body)
+    if wanted.plan.faults.sku(**asked) is not None:
         raise PreflightError(
             409,
             "SkuNotAvailable",
@@ -168,7 +190,7 @@ def _check_capacity(wanted: Wanted, known: str) -> None:
             "different location or different zone. See https://aka.ms/azureskunotavailable for details.",
             target=wanted.id,
         )
-    if wanted.plan.faults.quota() is not None:
+    if wanted.plan.faults.quota(**asked) is not None:
         family, cores, *_ = SIZES[known]
         raise PreflightError(
             409,

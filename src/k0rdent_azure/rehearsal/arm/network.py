@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import copy
 import ipaddress
+from collections.abc import Iterable
 
 import msgspec
 
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
 from k0rdent_azure.rehearsal.records import Json, Resource
+from k0rdent_azure.rehearsal.world import World
 
+NETWORKS = "Microsoft.Network/virtualNetworks"
+SECURITY_GROUPS = "Microsoft.Network/networkSecurityGroups"
+PUBLIC_ADDRESSES = "Microsoft.Network/publicIPAddresses"
+INTERFACES = "Microsoft.Network/networkInterfaces"
 DNS_SUFFIX = "cloudapp.azure.com"
 _DEFAULT_RULES = (
     ("AllowVnetInBound", 65000, "Inbound", "Allow", "VirtualNetwork", "VirtualNetwork"),
@@ -63,7 +69,7 @@ def security_group(wanted: Wanted, body: Json) -> dict[str, str]:
                 "Priority and Direction.",
             )
         seen[place] = rule.get("name")
-        _identify(rule, wanted.id, "securityRules", "Microsoft.Network/networkSecurityGroups/securityRules")
+        identify_rule(rule, wanted.id)
     properties["defaultSecurityRules"] = [_default_rule(wanted.id, each) for each in _DEFAULT_RULES]
     properties["resourceGuid"] = guid(wanted)
     return {}
@@ -75,7 +81,12 @@ def public_address(wanted: Wanted, body: Json) -> dict[str, str]:
     properties.setdefault("publicIPAddressVersion", "IPv4")
     properties.setdefault("publicIPAllocationMethod", "Dynamic")
     properties.setdefault("idleTimeoutInMinutes", 4)
-    properties["ipAddress"] = present.get("ipAddress") or _draw_address(wanted)
+    properties["ipAddress"] = present.get("ipAddress") or draw_address(
+        wanted.plan.world,
+        wanted.plan.resources(wanted.type),
+        wanted.name,
+        wanted.plan.world.earlier_creations(wanted.id),
+    )
     properties["resourceGuid"] = guid(wanted)
     _keep(properties, present, "ipConfiguration")
     dns = properties.get("dnsSettings")
@@ -216,12 +227,10 @@ def _addresses(nic: Resource, own: Json) -> list[str]:
     ]
 
 
-def _draw_address(wanted: Wanted) -> str:
-    """A public address of the kind that Azure gives out, unlike all that are in use."""
-    used = {
-        str(mapping(each.body, "properties").get("ipAddress")) for each in wanted.plan.resources(wanted.type)
-    }
-    numbers = wanted.plan.world.random("address", wanted.name, wanted.plan.world.earlier_creations(wanted.id))
+def draw_address(world: World, present: Iterable[Resource], *names: object) -> str:
+    """A public address of the kind that Azure gives out, unlike all of those that are `present`."""
+    used = {str(mapping(each.body, "properties").get("ipAddress")) for each in present}
+    numbers = world.random("address", *names)
     while True:
         address = f"20.{numbers.randint(33, 250)}.{numbers.randint(0, 255)}.{numbers.randint(1, 254)}"
         if address not in used:
@@ -269,6 +278,11 @@ def _default_rule(group_id: str, rule: tuple[str, int, str, str, str, str]) -> J
             "direction": direction,
         },
     }
+
+
+def identify_rule(rule: Json, group_id: str) -> None:
+    """Give a security rule what ARM shows of it beside its own properties."""
+    _identify(rule, group_id, "securityRules", f"{SECURITY_GROUPS}/securityRules")
 
 
 def _identify(child: Json, parent_id: str, segment: str, type_: str) -> None:

@@ -23,7 +23,7 @@ def delete(world: World, resource: Resource) -> float:
     _check_unused(world, resource)
     gone = _end(world, resource, world.clock.now())
     if resource.type == VIRTUAL_MACHINES:
-        for follower in _followers(world, resource):
+        for follower in followers(world, resource):
             start = gone + world.draw(*CASCADE, "cascade", follower.name)
             follower.deleting_at, follower.gone_at = gone, start
     world.save()
@@ -36,7 +36,7 @@ def _end(world: World, resource: Resource, start: float) -> float:
     return resource.gone_at
 
 
-def _followers(world: World, vm: Resource) -> Iterator[Resource]:
+def followers(world: World, vm: Resource) -> Iterator[Resource]:
     """What the VM's `deleteOption`s name: its OS disk, its interfaces, and their public addresses."""
     properties = mapping(vm.body, "properties")
     os_disk = mapping(mapping(properties, "storageProfile"), "osDisk")

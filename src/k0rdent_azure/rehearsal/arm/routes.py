@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from k0rdent_azure.rehearsal.arm import arm_deployments, arm_groups, arm_resources
+from k0rdent_azure.rehearsal.arm import arm_deployments, arm_groups, arm_resources, capacity
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 
@@ -53,11 +53,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"{_GROUP}/resources", arm_resources.list_everything),
     *_deployment_routes(_SUBSCRIPTION),
     *_deployment_routes(_GROUP),
-    ("GET", f"{_SUBSCRIPTION}/providers/microsoft.compute/skus", arm_resources.skus),
+    ("GET", f"{_SUBSCRIPTION}/providers/microsoft.compute/skus", capacity.skus),
     (
         "GET",
         f"{_SUBSCRIPTION}/providers/microsoft.compute/locations/{{location}}/usages",
-        arm_resources.usages,
+        capacity.usages,
     ),
     ("GET", f"{_VM}/instanceview", arm_resources.instance_view),
     ("POST", f"{_VM}/{{action:start|restart|poweroff|deallocate}}", arm_resources.power),

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import asyncssh
 
+from k0rdent_azure.rehearsal.faults import Faults
 from k0rdent_azure.rehearsal.hosts.host import Host, write_private
 from k0rdent_azure.rehearsal.hosts.laptop import Laptop
 from k0rdent_azure.rehearsal.hosts.machine_shell import MachineShell
@@ -58,6 +59,13 @@ class Gateway:
         for interface in self.laptop.interfaces():
             host = host or self.site.behind(interface, address)
         return host
+
+    def is_cut_off(self, host: Host) -> bool:
+        """Whether a rehearsed fault stops this connection; it uses the fault up."""
+        faults = Faults(self.site.world.directory)
+        found = faults.ssh(host.name)
+        faults.commit()
+        return found is not None
 
     async def bridge(
         self, host: Host, address: str, reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]
@@ -146,7 +154,7 @@ class _GatewayServer(asyncssh.SSHServer):
     ) -> Callable[[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]], Awaitable[None]]:
         del orig_host, orig_port
         host = self._gateway.route(dest_host, dest_port)
-        if host is None:
+        if host is None or self._gateway.is_cut_off(host):
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection timed out")
 
         async def carry(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from k0rdent_azure.rehearsal.hosts import cloud_init, systemd, wireguard
 from k0rdent_azure.rehearsal.hosts.coreutils import TEXT_COMMANDS, options
@@ -89,9 +89,9 @@ class MachineShell:
         return process.out(f" {clock} up {up},  1 user,  load average: 0.08, 0.03, 0.01\n")
 
     async def _date(self, process: Process) -> int:
-        """The true time: tools compare it with theirs."""
+        """The true time, but for a rehearsed skew: tools compare it with theirs."""
         formats = [word[1:] for word in process.argv[1:] if word.startswith("+")]
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) + timedelta(seconds=self.host.machine.clock_skew)
         if not formats:
             return process.out(now.strftime("%a %b %e %H:%M:%S UTC %Y\n"))
         return process.out(now.strftime(formats[0].replace("%s", str(int(now.timestamp())))) + "\n")

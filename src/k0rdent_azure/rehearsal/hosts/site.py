@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from k0rdent_azure.rehearsal.arm import changes
 from k0rdent_azure.rehearsal.hosts import wireguard
 from k0rdent_azure.rehearsal.hosts.host import Host
 from k0rdent_azure.rehearsal.hosts.kubernetes import Cluster, load_clusters
@@ -61,6 +62,7 @@ class Site:
         return self._current
 
     def _refresh(self) -> list[Host]:
+        changes.apply(self.world)
         machines = self.world.vms()
         present = {machine.vm_id for machine in machines}
         gone = [key for key in self._hosts if key not in present]
