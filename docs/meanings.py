@@ -29,6 +29,7 @@ MEANINGS = {
     "State.phases": "each phase that began",
     "State.pending_operations": "side effects outside whose outcome is not recorded",
     "State.api_calls": "the ledger of ARM requests",
+    "State.durations": "what earlier deployments took, from which the moments to ask ARM follow",
     "State.event_history": "what vouches for the whole audit trail",
     # metadata
     "Metadata.schema_version": "the version of this schema",

@@ -166,6 +166,7 @@ def drive(workspace: Workspace, config: Config, names: Names, *, args: argparse.
 def _create_state(workspace: Workspace, loaded: LoadedConfig) -> Names:
     from k0rdent_azure.config.topology import Names
     from k0rdent_azure.phases.begin import initial_document
+    from k0rdent_azure.phases.durations import inherited
 
     config = loaded.config
     names = Names(new_deployment_id(), config.azure.resource_group)
@@ -175,6 +176,7 @@ def _create_state(workspace: Workspace, loaded: LoadedConfig) -> Names:
         clock=SystemClock(),
         config_file=loaded.path.name if loaded.path else None,
         config_digest=loaded.digest,
+        durations=inherited(workspace.archive_dir, config.azure.cloud),
     )
     workspace.store().create(document)
     return names

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         except K0rdentAzureError as error:
             next_command_hint(error, workspace, "destroy --yes" if args.yes else "destroy")
             raise
-        archive = store.archive(workspace.directory / "archive" / names.deployment_id)
+        archive = store.archive(workspace.archive_dir / names.deployment_id)
     _show(names.deployment_id, str(archive), as_json=args.json)
     return 0
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.config.topology import Names
     from k0rdent_azure.phases.plan import Plan
+    from k0rdent_azure.state.model import Durations
 
 #: Stands in for what only deploy draws or generates.
 UNKNOWN_ID = "k0rdent-xxxxxxxx"
@@ -45,11 +46,12 @@ def run(args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.output import print_json
     from k0rdent_azure.phases.plan import plan, template
 
-    config, names, completed, key = _subject(Workspace(args.workspace), args.overrides)
+    workspace = Workspace(args.workspace)
+    config, names, completed, key = _subject(workspace, args.overrides)
     if args.template:
         print_json(template(config, names, key).template)
         return 0
-    planned = plan(config, names, completed)
+    planned = plan(config, names, completed, _durations(workspace, config))
     if args.json:
         print_json(planned)
     else:
@@ -72,6 +74,17 @@ def _subject(workspace: Workspace, overrides: list[str]) -> tuple[Config, Names,
     return config, names, completed, (key.public_key if key else None) or UNKNOWN_KEY
 
 
+def _durations(workspace: Workspace, config: Config) -> Durations:
+    """What the deployment's state knows of earlier ones, or what a new one would take over."""
+    from k0rdent_azure.phases.durations import inherited
+    from k0rdent_azure.state.model import Durations
+
+    store = workspace.store()
+    if store.exists():
+        return store.read().state.durations or Durations()
+    return inherited(workspace.archive_dir, config.azure.cloud)
+
+
 def _text(planned: Plan) -> str:
     lines = [f"{planned.deployment_id} in {planned.location} ({planned.cloud}, {planned.scope} scope)", ""]
     width = max(len(resource.type) for resource in planned.resources)
@@ -87,4 +100,21 @@ def _text(planned: Plan) -> str:
     fewest = sum(low for low, _ in planned.arm_requests.values())
     most = sum(high for _, high in planned.arm_requests.values())
     count = f"{len(planned.resources)} resources, {fewest} to {most} ARM requests in a clean run"
-    return "\n".join([*lines, "", f"{count}, whatever the number of VMs."]) + "\n"
+    lines += ["", f"{count}, whatever the number of VMs.", *_schedule(planned)]
+    return "\n".join(lines) + "\n"
+
+
+def _schedule(planned: Plan) -> list[str]:
+    """When ARM would be asked, where it will be."""
+    from k0rdent_azure.report.text import duration, plural
+
+    if "vm_creation" not in planned.arm_requests:
+        return []
+    schedule = planned.arm_schedule
+    source = (
+        f"learned from {plural(schedule.learned_from, 'deployment')}" if schedule.learned_from else "defaults"
+    )
+    late = f"{duration(schedule.late)} on every {duration(schedule.every)}"
+    return [
+        f"ARM is asked {duration(schedule.early)} after it accepted, from {late} ({source}), and for the verdict."
+    ]

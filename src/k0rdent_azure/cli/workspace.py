@@ -35,6 +35,11 @@ class Workspace(msgspec.Struct, frozen=True):
         return self.directory / STATE_NAME
 
     @property
+    def archive_dir(self) -> Path:
+        """Where `destroy` leaves the states of former deployments, each in a folder of its own."""
+        return self.directory / "archive"
+
+    @property
     def rehearsal_dir(self) -> Path:
         return self.directory / ".rehearsal"
 

@@ -6,13 +6,15 @@ import os
 import socket
 import uuid
 
+import msgspec
+
 from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.lock import user_name
-from k0rdent_azure.state.model import SCHEMA_VERSION, Run
+from k0rdent_azure.state.model import SCHEMA_VERSION, Durations, Run
 
 
 def initial_document(
@@ -22,8 +24,12 @@ def initial_document(
     clock: Clock,
     config_file: str | None,
     config_digest: str | None,
+    durations: Durations | None = None,
 ) -> dict[str, object]:
-    """The state of a deployment of which nothing exists yet: the snapshot, and what follows from it."""
+    """The state of a deployment of which nothing exists yet: the snapshot, and what follows from it.
+
+    `durations` are those of earlier deployments, which this one takes over.
+    """
     now = timestamp(clock.now())
     metadata: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
@@ -35,6 +41,7 @@ def initial_document(
     }
     optional = {"config_file": config_file, "config_digest": config_digest}
     metadata |= {key: value for key, value in optional.items() if value is not None}
+    learned = {"durations": msgspec.to_builtins(durations)} if durations is not None else {}
     return {
         "metadata": metadata,
         "configuration": to_snapshot(config, resource_group=names.resource_group),
@@ -54,6 +61,7 @@ def initial_document(
             "namespace": config.software.k0rdent.namespace,
             "helm_release": "kcm",
         },
+        **learned,
         "events": [
             {
                 "timestamp": now,

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 
 from k0rdent_azure.errors import AzureError, K0rdentAzureError
-from k0rdent_azure.phases import arm
+from k0rdent_azure.phases import arm, durations, schedule
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.state.model import Durations
 
-#: Cloud seconds between looks at a group that is being deleted: it takes minutes, the first look comes late.
+#: Cloud seconds between looks where resources go one by one: each look also starts what can go by then.
 LOOKS_AT = (150.0, 90.0, 60.0)
 #: Cloud seconds after which a deletion is called stuck.
 PATIENCE = 3600.0
@@ -72,11 +73,16 @@ async def _take_vpn_down(ctx: Context) -> None:
 
 async def _remove_resources(ctx: Context) -> None:
     ctx.interrupt.checkpoint()
+    group = ctx.state.azure_resources.resource_group
+    begun_now = group is not None and group.status != "deleting"
     with ctx.commit() as tx:
         tx.set("azure_resources.resource_group.status", "deleting")
         ctx.event(tx, "deletion_started", "asking Azure to delete", resource=ctx.names.resource_group)
     if await arm.start_removal(ctx):
-        await _wait_until_gone(ctx)
+        seconds = await _wait_until_gone(ctx)
+        if begun_now:
+            with ctx.commit() as tx:
+                durations.note(tx, "deletion", seconds)
     await arm.forget_deployment(ctx)
     with ctx.commit() as tx:
         tx.set("azure_resources.resource_group.status", "deleted")
@@ -87,19 +93,27 @@ async def _remove_resources(ctx: Context) -> None:
         ctx.event(tx, "azure_resources_deleted", "Azure has nothing left", resource=ctx.names.resource_group)
 
 
-async def _wait_until_gone(ctx: Context) -> None:
+async def _wait_until_gone(ctx: Context) -> float:
+    """Look until Azure says that nothing is left; returns the cloud seconds after which it said so."""
     started, looks = ctx.clock.monotonic(), 0
     while True:
         ctx.observer.activity(ctx.names.resource_group, "waiting for Azure to delete")
-        await ctx.sleep(LOOKS_AT[min(looks, len(LOOKS_AT) - 1)])
+        await ctx.sleep(_pause(ctx, looks))
         if await arm.is_gone(ctx):
-            return
+            return ctx.clock.monotonic() - started
         looks += 1
         if ctx.clock.monotonic() - started > PATIENCE and looks >= LOOKS_BEFORE_GIVING_UP:
             raise AzureError(
                 f"Azure did not delete {ctx.names.resource_group} within {PATIENCE / 60:.0f} minutes",
                 hint="look for a lock on the group in the portal, then run destroy again",
             )
+
+
+def _pause(ctx: Context, looks: int) -> float:
+    """Cloud seconds until the next look: a group goes as a whole, and only the number of looks counts."""
+    if ctx.names.existing_group is not None:
+        return LOOKS_AT[min(looks, len(LOOKS_AT) - 1)]
+    return schedule.deletion_pause(ctx.state.durations or Durations(), looks)
 
 
 def _remove_local_files(ctx: Context) -> None:

@@ -7,22 +7,8 @@ import msgspec
 from k0rdent_azure.azure.template import Template, build
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names, hosts
-from k0rdent_azure.state.model import PHASE_NAMES
-
-#: Cloud seconds after the deployment was accepted at which ARM is asked although hosts are still booting:
-#: early, because most failures come early, and then not before even slow VMs should be up.
-ASK_ARM_EARLY = 120.0
-ASK_ARM_LATE = 900.0
-#: From then on, at this interval.
-ASK_ARM_EVERY = 300.0
-
-
-def asks_due(waited: float) -> int:
-    """How often ARM should have been asked when a deployment has been under way for `waited` cloud seconds."""
-    if waited < ASK_ARM_LATE:
-        return int(waited >= ASK_ARM_EARLY)
-    return 2 + int((waited - ASK_ARM_LATE) // ASK_ARM_EVERY)
-
+from k0rdent_azure.phases.schedule import Schedule, creation
+from k0rdent_azure.state.model import PHASE_NAMES, Durations
 
 WHAT_PHASES_DO = {
     "preparation": "generate SSH, WireGuard and host keys, once",
@@ -61,10 +47,12 @@ class Plan(msgspec.Struct, frozen=True):
     resources: list[PlannedResource]
     phases: list[PlannedPhase]
     arm_requests: dict[str, tuple[int, int]]
+    arm_schedule: Schedule
 
 
-def plan(config: Config, names: Names, completed: frozenset[str]) -> Plan:
-    """What `deploy` would do for `config`, given the phases that are completed already."""
+def plan(config: Config, names: Names, completed: frozenset[str], known: Durations) -> Plan:
+    """What `deploy` would do for `config`, given the phases that are completed already and earlier durations."""
+    schedule = creation(known)
     scope = "group" if names.existing_group else "subscription"
     return Plan(
         deployment_id=names.deployment_id,
@@ -73,7 +61,8 @@ def plan(config: Config, names: Names, completed: frozenset[str]) -> Plan:
         scope=scope,
         resources=_resources(config, names),
         phases=[PlannedPhase(name, WHAT_PHASES_DO[name], name in completed) for name in PHASE_NAMES],
-        arm_requests=_requests(completed),
+        arm_requests=_requests(completed, schedule),
+        arm_schedule=schedule,
     )
 
 
@@ -114,11 +103,11 @@ def _resources(config: Config, names: Names) -> list[PlannedResource]:
     return found
 
 
-def _requests(completed: frozenset[str]) -> dict[str, tuple[int, int]]:
+def _requests(completed: frozenset[str], schedule: Schedule) -> dict[str, tuple[int, int]]:
     """Hosts are watched, not the API, so the number of VMs plays no part."""
     expected: dict[str, tuple[int, int]] = {}
     if "azure_setup" not in completed:
         expected["azure_setup"] = (1, 1)
     if "vm_creation" not in completed:
-        expected["vm_creation"] = (1, 1 + asks_due(ASK_ARM_LATE))
+        expected["vm_creation"] = (1, 1 + schedule.due(schedule.late))
     return expected

@@ -1,7 +1,7 @@
 """Phase 3: waits until every VM answers over SSH and its cloud-init is done.
 
 The hosts are watched, not the API: a DNS label and a pinned host key per VM make an SSH login the proof that
-the VM runs, at no ARM request. ARM is asked early (most failures come early), late, and before any verdict.
+the VM runs, at no ARM request. ARM is asked when `schedule` says so, and before any verdict.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.config.topology import Host
 from k0rdent_azure.errors import DeploymentFailedError, HostError, HostUnreachableError
 from k0rdent_azure.hosts import cloud_init
-from k0rdent_azure.phases import arm, submission, vm_mending
+from k0rdent_azure.phases import arm, durations, schedule, submission, vm_mending
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
-from k0rdent_azure.phases.plan import asks_due
-from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
+from k0rdent_azure.state.model import Durations, PhaseName, State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
 
 #: Cloud seconds for which a host of a deployment that succeeded may be silent before ARM is asked for its power state,
@@ -28,12 +28,20 @@ SILENCE_AGAIN = 300.0
 
 @dataclass
 class Watch:
-    """What is known of this wait; `asked` counts the questions to ARM that are behind us (see `asks_due`)."""
+    """What is known of this wait; `asked` counts the questions to ARM that are behind us (see `Schedule.due`).
+
+    `verdicts` are those that were asked when all hosts were ready, the next one not before `verdict_at`.
+    """
 
     started: float
     already_waited: float
+    schedule: schedule.Schedule
+    #: Whether ARM accepted the deployment in this run: only then is it known how long everything took.
+    accepted_now: bool
     looks: int = 0
     asked: int = 0
+    verdicts: int = 0
+    verdict_at: float = 0.0
     succeeded: bool = False
     ready: set[str] = field(default_factory=set)
     #: When ARM is next asked whether silent hosts have power; None until the deployment has succeeded.
@@ -47,10 +55,7 @@ class VmCreation:
     name: PhaseName = "vm_creation"
 
     async def run(self, ctx: Context) -> None:
-        watch = Watch(ctx.clock.monotonic(), _waited_before(ctx))
-        # What became of a deployment that an earlier run submitted is unknown: ask at once.
-        submitted_now = "azure_setup" in ctx.outside.ledger.counts()
-        watch.asked = asks_due(watch.already_waited) if submitted_now else -1
+        watch = _watch(ctx)
         watch.succeeded = not submission.is_due(ctx.state) and _is_made(ctx.state)
         if not watch.succeeded:
             ctx.step(f"waiting for {len(ctx.hosts)} VMs to answer over SSH")
@@ -59,9 +64,12 @@ class VmCreation:
             if self._is_time_to_ask(ctx, watch):
                 await self._ask_arm(ctx, watch)
             await self._look(ctx, watch)
-            if len(watch.ready) == len(ctx.hosts):
+            if len(watch.ready) == len(ctx.hosts) and ctx.clock.monotonic() >= watch.verdict_at:
                 await self._ask_arm(ctx, watch)
+                watch.verdict_at = ctx.clock.monotonic() + schedule.verdict_pause(watch.verdicts)
+                watch.verdicts += 1
             if len(watch.ready) == len(ctx.hosts) and watch.succeeded:
+                _note(ctx, watch, "creation")
                 break
             await self._check_silence(ctx, watch)
             await ctx.sleep(ctx.config.timeouts.vm_wait_check_interval)
@@ -86,7 +94,7 @@ class VmCreation:
         if watch.succeeded:
             return False
         waited = watch.already_waited + ctx.clock.monotonic() - watch.started
-        due, asked = asks_due(waited), watch.asked
+        due, asked = watch.schedule.due(waited), watch.asked
         watch.asked = due
         return due > asked
 
@@ -108,6 +116,7 @@ class VmCreation:
                 made = len(view.virtual_machines)
                 ctx.event(tx, "deployment_succeeded", f"Azure made {made} VMs", resource=view.name)
         if view.provisioning_state in submission.ENDED_BADLY:
+            _note(ctx, watch, "failure")
             await vm_mending.after_failure(ctx, view)
             self._start_anew(ctx, watch)
         elif watch.succeeded and submission.is_due(ctx.state):
@@ -118,6 +127,7 @@ class VmCreation:
     def _start_anew(self, ctx: Context, watch: Watch) -> None:
         watch.started, watch.already_waited, watch.looks = ctx.clock.monotonic(), 0.0, 0
         watch.asked, watch.succeeded, watch.ask_power_at = 0, False, None
+        watch.verdicts, watch.verdict_at = 0, 0.0
         vms = ctx.state.azure_resources.virtual_machines
         watch.ready = {name for name in watch.ready if vms[name].status == "running"}
 
@@ -152,6 +162,29 @@ class VmCreation:
 def _is_made(state: State) -> bool:
     recorded = state.azure_resources.deployment
     return recorded is not None and recorded.provisioning_state == "Succeeded"
+
+
+def _watch(ctx: Context) -> Watch:
+    """Where this wait begins: at acceptance, or somewhere after it in a run that goes on."""
+    ledger = ctx.outside.ledger
+    accepted_now = any(
+        entry.phase == "azure_setup" and entry.method == "PUT" and 0 < entry.status < 300
+        for entry in ledger.entries
+    )
+    return Watch(
+        started=ctx.clock.monotonic(),
+        already_waited=0.0 if accepted_now else _waited_before(ctx),
+        schedule=schedule.creation(ctx.state.durations or Durations()),
+        accepted_now=accepted_now,
+        # What became of a deployment that an earlier run submitted is unknown: ask at once.
+        asked=0 if "azure_setup" in ledger.counts() else -1,
+    )
+
+
+def _note(ctx: Context, watch: Watch, kind: Literal["creation", "failure"]) -> None:
+    if watch.accepted_now:
+        with ctx.commit() as tx:
+            durations.note(tx, kind, ctx.clock.monotonic() - watch.started)
 
 
 async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> str | None:

@@ -123,6 +123,20 @@ class ApiCalls(msgspec.Struct, kw_only=True):
     by_command: dict[str, int] = {}
 
 
+class Durations(msgspec.Struct, kw_only=True):
+    """What deployments in this workspace took, in cloud seconds, oldest first: the newest 20 of each kind.
+
+    A new deployment takes over those of the archived one before it; the moments to ask ARM follow from them.
+    """
+
+    #: From ARM's acceptance until every VM answered and ARM said that it succeeded.
+    creation: list[float] = []
+    #: From acceptance until ARM was seen to have failed.
+    failure: list[float] = []
+    #: From the DELETE until the group was seen to be gone.
+    deletion: list[float] = []
+
+
 class ResourceGroup(msgspec.Struct, kw_only=True):
     name: str
     status: ResourceStatus
@@ -327,6 +341,7 @@ class State(msgspec.Struct, kw_only=True):
     phases: dict[str, PhaseRecord] = {}
     pending_operations: dict[str, PendingOperation] = {}
     api_calls: ApiCalls = msgspec.field(default_factory=ApiCalls)
+    durations: Durations | None = None
     event_history: EventHistory | None = None
     #: The audit trail, oldest first; the newest 100 to 300 stand here, older ones in segments. Of a longer
     #: inline trail only the newest are here until the next commit.

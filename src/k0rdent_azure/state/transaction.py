@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from k0rdent_azure.state.model import State
 
 #: What `restore` leaves as it is: history, and what is known of the outside since. The trail stays last.
-_HISTORY = ("api_calls", "pending_operations", "event_history", "events")
+_HISTORY = ("api_calls", "durations", "pending_operations", "event_history", "events")
 _OWN_METADATA = ("serial", "lineage", "run", "last_updated", "secrets")
 
 
