@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from k0rdent_azure.config.topology import Names
     from k0rdent_azure.phases.context import Context
     from k0rdent_azure.state.store import FileStore
+    from k0rdent_azure.state.transaction import Transaction
 
 EPILOG = """\
 examples:
@@ -95,8 +97,13 @@ def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:
     return loaded
 
 
-def continue_deployment(workspace: Workspace, args: argparse.Namespace) -> int:
-    """Go on with the deployment that the state describes. Raises StateError where it is being destroyed."""
+def continue_deployment(
+    workspace: Workspace, args: argparse.Namespace, *, intent: Callable[[Transaction], None] | None = None
+) -> int:
+    """Go on with the deployment that the state describes; `intent` is as in `begin_run`.
+
+    Raises StateError where it is being destroyed.
+    """
     state = workspace.store().read().state
     if state.metadata.deployment_status in ("destroying", "destroyed"):
         raise StateError(
@@ -107,7 +114,7 @@ def continue_deployment(workspace: Workspace, args: argparse.Namespace) -> int:
     snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)
-    return drive(workspace, config, names, args=args)
+    return drive(workspace, config, names, args=args, intent=intent)
 
 
 def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
@@ -133,7 +140,14 @@ def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
         )
 
 
-def drive(workspace: Workspace, config: Config, names: Names, *, args: argparse.Namespace) -> int:
+def drive(
+    workspace: Workspace,
+    config: Config,
+    names: Names,
+    *,
+    args: argparse.Namespace,
+    intent: Callable[[Transaction], None] | None = None,
+) -> int:
     """Run all phases and say how it ended."""
     from k0rdent_azure.cli.status import show_result
     from k0rdent_azure.phases.begin import begin_run, end_run
@@ -146,6 +160,7 @@ def drive(workspace: Workspace, config: Config, names: Names, *, args: argparse.
             status="in_progress",
             action="deployment_resumed" if resumed else "deployment_started",
             message=f"{args.command} of {names.deployment_id}",
+            intent=intent,
         )
         try:
             await run_phases(ctx)

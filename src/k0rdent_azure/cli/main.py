@@ -34,6 +34,7 @@ COMMANDS = (
     "secrets",
     "lock",
     "unlock",
+    "replace",
     "destroy",
     "rehearse",
     "completion",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Callable
 
 import msgspec
 
@@ -15,6 +16,7 @@ from k0rdent_azure.config.topology import Names
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.lock import user_name
 from k0rdent_azure.state.model import SCHEMA_VERSION, Durations, Run
+from k0rdent_azure.state.transaction import Transaction
 
 
 def initial_document(
@@ -112,8 +114,18 @@ def _wireguard(config: Config, names: Names) -> dict[str, object]:
     }
 
 
-def begin_run(ctx: Context, *, status: str, action: str, message: str) -> None:
-    """Record who runs what from now on; a failure of an earlier run is no longer the present state."""
+def begin_run(
+    ctx: Context,
+    *,
+    status: str,
+    action: str,
+    message: str,
+    intent: Callable[[Transaction], None] | None = None,
+) -> None:
+    """Record who runs what from now on; a failure of an earlier run is no longer the present state.
+
+    `intent` records in the same commit what this run is to do, so that no state knows of only one of them.
+    """
     run = Run(
         id=uuid.uuid4().hex[:12],
         command=ctx.command,
@@ -131,6 +143,8 @@ def begin_run(ctx: Context, *, status: str, action: str, message: str) -> None:
         if tx.state.metadata.deployment_status != "completed":
             tx.set("metadata.deployment_status", status)
         tx.event(tx.state.metadata.deployment_phase, action, message)
+        if intent is not None:
+            intent(tx)
 
 
 def end_run(ctx: Context, outcome: str) -> None:

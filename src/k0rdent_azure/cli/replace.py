@@ -1,0 +1,82 @@
+"""`replace`: delete one VM and make it anew, with its name, keys and addresses; the others are not touched."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli.deploy import continue_deployment
+from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.running import add_run_arguments, confirm, snapshot_of
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.errors import UsageError
+
+if TYPE_CHECKING:
+    from k0rdent_azure.phases.replace import Replacement
+
+EPILOG = """\
+examples:
+  k0rdent-azure replace vm/k0s-worker-1              ask, then replace it
+  k0rdent-azure replace vm/k0s-worker-1 --dry-run    what would be done
+  k0rdent-azure replace vm/k0s-worker-1 --zone 3     make it in another zone of the configuration
+
+For a VM that is broken, or has to move. Its disk goes, and its public address changes; its name, private address, SSH
+host key and WireGuard key stay. It joins the cluster again; pods on it are not drained first. A controller is replaced
+only where the others keep etcd's majority. Interrupted, `resume` finishes it.
+"""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "replace",
+        help="delete one VM and make it anew",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    parser.add_argument("resource", metavar="vm/NAME", help="which VM, as `status` names it")
+    parser.add_argument(
+        "--zone", metavar="Z", help="one of the zones that the configuration names for its role"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    add_run_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from k0rdent_azure.phases.replace import mark, plan
+
+    workspace = Workspace(args.workspace)
+    name = _name(args.resource)
+    if args.dry_run:
+        config, _ = snapshot_of(workspace)
+        _show(plan(config, workspace.store().read().state, name, zone=args.zone), args)
+        return 0
+    with workspace.run_lock().acquire("replace"):
+        config, _ = snapshot_of(workspace)
+        wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
+        if not args.json:
+            _show(wanted, args)
+        confirm(f"Delete {name} with its disk, and make it anew?", yes=args.yes)
+        return continue_deployment(workspace, args, intent=lambda tx: mark(tx, wanted))
+
+
+def _name(resource: str) -> str:
+    kind, slash, name = resource.partition("/")
+    if not slash or kind != "vm" or not name:
+        raise UsageError(
+            f"{resource[:80]!r} is nothing that can be replaced", hint="name a VM: replace vm/k0s-worker-1"
+        )
+    return name
+
+
+def _show(wanted: Replacement, args: argparse.Namespace) -> None:
+    from k0rdent_azure.cli.output import print_json
+    from k0rdent_azure.report.text import clean
+
+    if args.json:
+        print_json(wanted)
+        return
+    lines = [f"- {part}" for part in wanted.goes] + [f"+ {part}" for part in wanted.comes]
+    sys.stdout.writelines(f"{clean(line)}\n" for line in lines)
+    sys.stdout.flush()

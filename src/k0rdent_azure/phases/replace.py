@@ -1,0 +1,88 @@
+"""One VM deleted and made anew: whether that can be, what it means, and the mark that the next run acts on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.topology import Host, hosts
+from k0rdent_azure.errors import UsageError
+from k0rdent_azure.phases import placement, vm_removal
+from k0rdent_azure.state.model import State, VirtualMachine
+from k0rdent_azure.state.transaction import Transaction
+
+
+class Replacement(msgspec.Struct, frozen=True, kw_only=True):
+    """`goes` is what is lost with the old VM, `comes` what the new one has, each in words; `zone` is "" for none."""
+
+    vm: str
+    zone: str
+    goes: list[str]
+    comes: list[str]
+
+
+def plan(config: Config, state: State, name: str, *, zone: str | None = None) -> Replacement:
+    """What replacing `name` would do; `zone` None keeps it where it is.
+
+    Raises UsageError where there is no such VM or zone, or where the cluster would not survive it.
+    """
+    vm = state.azure_resources.virtual_machines.get(name)
+    host = next((each for each in hosts(config) if each.name == name), None)
+    if vm is None or host is None:
+        known = ", ".join(state.azure_resources.virtual_machines) or "none yet"
+        raise UsageError(f"there is no VM {name[:80]!r} in this deployment", hint=f"there are: {known}")
+    _refuse_last(config, state, host)
+    there = vm.availability_zone or ""
+    chosen = there if zone is None else _zone(config, host, zone)
+    return Replacement(
+        vm=name,
+        zone=chosen,
+        goes=_goes(vm, name),
+        comes=[
+            f"VM {name}, {host.size}" + (f", zone {chosen}" if chosen else ""),
+            f"private address {host.private_ip}, WireGuard address {host.wireguard_ip}, the same keys",
+            "a new public address",
+        ],
+    )
+
+
+def mark(tx: Transaction, wanted: Replacement) -> None:
+    """Record what is to be done; `run_phases` does it."""
+    vm_removal.mark(tx, wanted.vm, why="to be replaced")
+    path = f"azure_resources.virtual_machines.{wanted.vm}"
+    tx.set(f"{path}.full_zones", [])
+    if wanted.zone:
+        tx.set(f"{path}.availability_zone", wanted.zone)
+    tx.set("metadata.deployment_status", "in_progress")
+    phase = tx.state.metadata.deployment_phase
+    where = f"in zone {wanted.zone}" if wanted.zone else "in the same place"
+    tx.event(phase, "vm_replaced", f"it goes, and is made anew {where}", resource=wanted.vm)
+
+
+def _goes(vm: VirtualMachine, name: str) -> list[str]:
+    address = f"public address {vm.public_ip}" if vm.public_ip else "its public address"
+    return [f"VM {name} ({vm.status}), with its disk and all on it", address]
+
+
+def _zone(config: Config, host: Host, zone: str) -> str:
+    known = placement.zones_of(config, host)
+    if zone not in known:
+        names = ", ".join(known) or "none"
+        raise UsageError(
+            f"zone {zone[:20]!r} is none of this deployment's for a {host.role}", hint=f"its zones: {names}"
+        )
+    return zone
+
+
+def _refuse_last(config: Config, state: State, host: Host) -> None:
+    """etcd needs a majority of its members at every moment: of three, one may go; of two, none."""
+    cluster = state.k0s_cluster
+    has_cluster = cluster is not None and cluster.status != "not_deployed"
+    if host.role != "controller" or not has_cluster:
+        return
+    count = config.cluster.controllers.count
+    if count - 1 <= count // 2:
+        raise UsageError(
+            f"{host.name} is one of {count} controllers: without it etcd loses its majority, and the cluster with it",
+            hint="destroy and deploy, with three controllers or more",
+        )
