@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -10,3 +11,7 @@ from hypothesis import settings
 settings.register_profile("same", derandomize=True)
 settings.register_profile("anew", print_blob=True)
 settings.load_profile("anew" if os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1" else "same")
+
+# In the background of a shell (`make test &`) Ctrl-C is ignored, and so it would be by the programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
