@@ -27,6 +27,15 @@ class VmView:
 
 
 @dataclass(frozen=True, slots=True)
+class VmStatusView:
+    """The condition of one VM. `power_state` is Azure's display text, "" where it is not known."""
+
+    id: str
+    provisioning_state: str
+    power_state: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddressView:
     """One public address; `ip` is "" until it is allocated."""
 
@@ -62,25 +71,50 @@ async def virtual_machines(client: ArmClient, subscription: str, group: str) -> 
     read that gets power states of "". [] where the group is gone.
     """
     path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines"
-    try:
-        found = await client.list(path, api_version=versions.COMPUTE)
-    except AzureRequestError as error:
-        if is_absent(error):
-            return []
-        raise
+    found = await _list_if_any(client, path, versions.COMPUTE)
     power = await _power_states(client, subscription) if found else {}
     return [_vm(item, power) for item in found]
 
 
-async def _power_states(client: ArmClient, subscription: str) -> dict[str, str]:
+async def vm_statuses(client: ArmClient, subscription: str) -> list[VmStatusView]:
+    """The condition of all VMs of the subscription: one list. Raises AzureRequestError, 403 without a right to it.
+
+    https://learn.microsoft.com/rest/api/compute/virtual-machines/list-all
+    """
     path = f"/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
+    found = await client.list(path, api_version=versions.COMPUTE, query={"statusOnly": "true"})
+    return [_status(item) for item in found]
+
+
+async def group_vm_statuses(client: ArmClient, subscription: str, group: str) -> list[VmStatusView]:
+    """The same for one group, but without power states: one list; [] where the group is gone."""
+    path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines"
+    return [_status(item) for item in await _list_if_any(client, path, versions.COMPUTE)]
+
+
+def _status(item: Mapping[str, object]) -> VmStatusView:
+    state = text(mapping(item, "properties"), "provisioningState")
+    return VmStatusView(text(item, "id"), state, _power_state(item))
+
+
+async def _list_if_any(client: ArmClient, path: str, api_version: str) -> list[dict[str, object]]:
+    """A group's list; [] where the group is gone."""
     try:
-        found = await client.list(path, api_version=versions.COMPUTE, query={"statusOnly": "true"})
+        return await client.list(path, api_version=api_version)
+    except AzureRequestError as error:
+        if is_absent(error):
+            return []
+        raise
+
+
+async def _power_states(client: ArmClient, subscription: str) -> dict[str, str]:
+    try:
+        found = await vm_statuses(client, subscription)
     except AzureRequestError as error:
         if error.status == 403:
             return {}
         raise
-    return {text(item, "id").lower(): _power_state(item) for item in found}
+    return {each.id.lower(): each.power_state for each in found}
 
 
 def _power_state(item: Mapping[str, object]) -> str:
@@ -114,9 +148,9 @@ async def start(client: ArmClient, subscription: str, group: str, name: str) -> 
 
 
 async def addresses(client: ArmClient, subscription: str, group: str) -> list[AddressView]:
-    """All public addresses of a group: one list."""
+    """All public addresses of a group: one list; [] where the group is gone."""
     path = f"{group_id(subscription, group)}/providers/Microsoft.Network/publicIPAddresses"
-    found = await client.list(path, api_version=versions.NETWORK)
+    found = await _list_if_any(client, path, versions.NETWORK)
     return [
         AddressView(
             name=text(item, "name"),

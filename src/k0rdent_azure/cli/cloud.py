@@ -52,12 +52,16 @@ def rehearsal_seed() -> int:
         ) from None
 
 
-def outside(config: Config, workspace: Workspace) -> Outside:
+#: Retries of a run, which has time; `A_LOOK` is for who waits at a terminal for an answer.
+PATIENCE, A_LOOK = 6, 2
+
+
+def outside(config: Config, workspace: Workspace, *, retries: int = PATIENCE) -> Outside:
     """Everything beyond this process that a run needs, for the cloud that `config` names."""
-    return _rehearsal(workspace) if config.azure.cloud == "rehearsal" else _azure(config)
+    return _rehearsal(workspace, retries) if config.azure.cloud == "rehearsal" else _azure(config, retries)
 
 
-def _azure(config: Config) -> Outside:
+def _azure(config: Config, retries: int) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
     from k0rdent_azure.azure.credentials import default_credential
@@ -71,7 +75,11 @@ def _azure(config: Config) -> Outside:
         clock=clock,
         ledger=ledger,
         arm=ArmClient(
-            environment=environment, credential=default_credential(environment), ledger=ledger, clock=clock
+            environment=environment,
+            credential=default_credential(environment),
+            ledger=ledger,
+            clock=clock,
+            retries=retries,
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(None),
@@ -81,7 +89,7 @@ def _azure(config: Config) -> Outside:
     )
 
 
-def _rehearsal(workspace: Workspace) -> Outside:
+def _rehearsal(workspace: Workspace, retries: int) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import AzureEnvironment
     from k0rdent_azure.azure.credentials import client_secret_credential
@@ -115,6 +123,7 @@ def _rehearsal(workspace: Workspace) -> Outside:
             ledger=ledger,
             clock=clock,
             ca_file=endpoint.ca_file,
+            retries=retries,
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(rehearsal_k0sctl),

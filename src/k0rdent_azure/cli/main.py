@@ -25,6 +25,7 @@ COMMANDS = (
     "deploy",
     "resume",
     "status",
+    "vm",
     "events",
     "event",
     "state",

@@ -1,4 +1,4 @@
-"""`status`: where the deployment stands, from the state file alone: no ARM request, no SSH."""
+"""`status`: where the deployment stands, from the state file alone: no ARM request (unless told to), no SSH."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.errors import ConfigError, StateNotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +30,13 @@ examples:
   k0rdent-azure status --json            the same for scripts (keys are stable)
   k0rdent-azure status --watch           stay, and follow a run in another terminal
   k0rdent-azure status --svg status.svg  a picture of it, 110 columns wide
+  k0rdent-azure status --refresh         ask Azure for all VMs first: two requests, however many VMs
+  k0rdent-azure status --refresh=auto    only where the phase calls for it
 
-It reads one file and never waits; every fact comes with its age.
-Exit code 4 where there is no state file, or none that can be read.
+It reads one file and never waits; every fact comes with its age. With --refresh, while a run is live, that run's
+own facts are shown and Azure is not asked.
+Exit code 4 where there is no state file, or none that can be read; 6 where --refresh could not ask Azure: what is
+shown then is the last known state.
 """
 
 
@@ -47,18 +52,49 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     shape.add_argument("--json", action="store_true", help="print one JSON object")
     shape.add_argument("--svg", metavar="FILE", type=Path, help="draw the screen into an SVG file")
     shape.add_argument("--watch", action="store_true", help="show changes until Ctrl-C")
+    parser.add_argument(
+        "--refresh",
+        nargs="?",
+        const="always",
+        choices=("always", "auto"),
+        help="ask Azure for the VMs first: always, or (auto) where they are older than the phase allows",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Keys of `--json` are the fields of `report.model.StatusReport`."""
     workspace = Workspace(args.workspace)
+    if args.watch and args.refresh:
+        raise UsageError("--watch asks nobody", hint="run status --refresh beside it")
     if args.watch:
         _watch(workspace)
-    elif args.svg is not None:
-        _draw(read_report(workspace), args.svg)
+    elif args.refresh:
+        return _refreshed(workspace, args)
     else:
-        show_status(read_report(workspace), as_json=args.json)
+        _show(read_report(workspace), args)
     return 0
+
+
+def _refreshed(workspace: Workspace, args: argparse.Namespace) -> int:
+    """Show what is known after asking Azure, also where it did not answer."""
+    from k0rdent_azure.cli.refreshing import refresh, tell
+    from k0rdent_azure.phases.freshness import is_due
+    from k0rdent_azure.report.text import ago
+
+    state, _ = _read(workspace)
+    due = args.refresh == "always" or is_due(state, SystemClock(state.metadata.clock_speed or 1.0))
+    row, error = refresh(workspace, command="status", is_due=due)
+    report = read_report(workspace)
+    report.refresh = row
+    _show(report, args)
+    return tell(row, error, checked=ago(report.facts["vms"]), as_json=args.json)
+
+
+def _show(report: StatusReport, args: argparse.Namespace) -> None:
+    if args.svg is not None:
+        _draw(report, args.svg)
+    else:
+        show_status(report, as_json=args.json)
 
 
 def read_report(workspace: Workspace) -> StatusReport:

@@ -238,6 +238,28 @@ class Next(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class ChangeRow(msgspec.Struct, kw_only=True):
+    """One field of one VM that turned out to be another than the state said."""
+
+    vm: str
+    field: str
+    old: str | None
+    new: str | None
+
+
+class RefreshRow(msgspec.Struct, kw_only=True):
+    """What became of `--refresh`: whether Azure was `asked`, `why_not` where it was not, `error` where it was in vain.
+
+    With an `error` everything else in the report is the last known state.
+    """
+
+    asked: bool
+    requests: int = 0
+    changes: list[ChangeRow] = []
+    why_not: str | None = None
+    error: str | None = None
+
+
 class StatusReport(msgspec.Struct, kw_only=True):
     """Everything that `status` shows. `facts` maps each part to its age in seconds (null: never observed)."""
 
@@ -264,6 +286,8 @@ class StatusReport(msgspec.Struct, kw_only=True):
     events: list[EventRow]
     next: Next
     facts: dict[str, float | None]
+    #: Null where no refresh was asked for.
+    refresh: RefreshRow | None = None
 
     @property
     def vms_ready(self) -> int:

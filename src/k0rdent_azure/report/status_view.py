@@ -38,7 +38,7 @@ def _parts(report: StatusReport, width: int, look: Look) -> Iterator[RenderableT
     yield heading("phases", width, look)
     yield phase_table(report.phases, look, halted=report.run.phase if report.run.died else None)
     if report.vms:
-        yield heading("virtual machines", width, look)
+        yield heading("virtual machines", width, look, right=f"checked {ago(report.facts['vms'])}")
         yield from vm_tables(report.vms, width=width, look=look)
     yield heading("facts", width, look, right="age")
     yield facts(report, width, look)
