@@ -283,3 +283,11 @@ async def test_a_cut_connection_leaves_open_whether_it_took_effect(
     assert ((await cloud.get(cloud.group)).status == 200) is made
     first = json.loads((cloud.world.directory / "requests.jsonl").read_text().splitlines()[0])
     assert first["status"] == 0
+
+
+async def test_json_is_read_as_arm_does(cloud: Cloud) -> None:
+    content = b'{/* a */ location: "southeastasia", // b: "c"\n "tags": {"a": "// no: comment"}}'
+    url = f"{cloud.authority.arm_endpoint}{cloud.group}?api-version=2022-09-01"
+    headers = {"Authorization": f"Bearer {cloud.token()}"}
+    async with cloud.session.put(url, data=content, headers=headers) as response:
+        assert (response.status, (await response.json())["tags"]) == (201, {"a": "// no: comment"})

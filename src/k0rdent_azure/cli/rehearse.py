@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from k0rdent_azure.cli import rehearse_fault
 from k0rdent_azure.cli.cloud import rehearsal_seed, rehearsal_speed
@@ -16,6 +17,8 @@ examples:
   k0rdent-azure rehearse log --json  every ARM request it got, in order
   k0rdent-azure rehearse fault http --status 429 --retry-after 30 --method PUT
   k0rdent-azure rehearse fault vm-deallocated --vm k0s-worker-1
+  k0rdent-azure rehearse az vm list -d -o table
+  eval "$(k0rdent-azure rehearse az-env)"   from here on `az` itself talks to it
   k0rdent-azure rehearse stop        end it; what it holds stays on disk
   k0rdent-azure rehearse reset       end it and forget everything
 
@@ -26,7 +29,7 @@ K0RDENT_AZURE_REHEARSAL_SPEED (60) is its speed, K0RDENT_AZURE_REHEARSAL_SEED (0
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "rehearse",
-        help="the rehearsal cloud: serve, stop, reset, log, fault",
+        help="the rehearsal cloud: serve, stop, reset, log, fault, az",
         description=__doc__,
         epilog=EPILOG,
         formatter_class=HelpFormatter,
@@ -38,6 +41,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     log = actions.add_parser("log", help="the ARM requests that it got")
     log.add_argument("--json", action="store_true", help="one JSON object a line")
     rehearse_fault.register(actions)
+    az = actions.add_parser("az", help="run the real az on it, logged in", add_help=False, prefix_chars="\0")
+    az.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="what follows `az`")
+    actions.add_parser("az-env", help="log the real az in, and print the variables that lead it here")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,8 +59,26 @@ def run(args: argparse.Namespace) -> int:
         _say("reset")
     elif args.action == "fault":
         rehearse_fault.run(args, directory)
+    elif args.action in ("az", "az-env"):
+        return _az(args, directory)
     else:
         _log(args)
+    return 0
+
+
+def _az(args: argparse.Namespace, directory: Path) -> int:
+    """Starts the cloud if need be, as a deployment does."""
+    import shlex
+
+    from k0rdent_azure.rehearsal import az, service
+
+    az.executable()
+    endpoint = service.start(directory, speed=rehearsal_speed(), seed=rehearsal_seed())
+    if args.action == "az":
+        return az.run(directory, endpoint, args.words)
+    az.log_in(directory, endpoint)
+    for name, value in az.variables(directory, endpoint).items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     return 0
 
 

@@ -10,6 +10,7 @@ from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call, moments
 from k0rdent_azure.rehearsal.arm.groups import delete_group, plan_group
 from k0rdent_azure.rehearsal.arm.plan import Plan
+from k0rdent_azure.rehearsal.arm.providers import PROVIDERS
 from k0rdent_azure.rehearsal.records import Json
 from k0rdent_azure.rehearsal.regions import REGIONS
 
@@ -125,7 +126,8 @@ def operation_status(call: Call) -> Answer:
 def provider(call: Call) -> Answer:
     """Every provider that this cloud has is registered."""
     namespace = call.part["namespace"]
-    if namespace.lower() not in ("microsoft.compute", "microsoft.network", "microsoft.resources"):
+    types = [each for each in PROVIDERS.values() if each.type.lower().startswith(f"{namespace.lower()}/")]
+    if not types and namespace.lower() != "microsoft.resources":
         raise ArmError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     return Answer(
         200,
@@ -134,6 +136,14 @@ def provider(call: Call) -> Answer:
             "namespace": namespace,
             "registrationState": "Registered",
             "registrationPolicy": "RegistrationRequired",
-            "resourceTypes": [],
+            "resourceTypes": [
+                {
+                    "resourceType": each.type.partition("/")[2],
+                    "locations": list(REGIONS),
+                    "apiVersions": ["2023-11-01", "2023-09-01"],
+                    "capabilities": "SupportsTags, SupportsLocation",
+                }
+                for each in types
+            ],
         },
     )

@@ -5,67 +5,79 @@ Source: https://learn.microsoft.com/rest/api/compute and https://learn.microsoft
 
 from __future__ import annotations
 
-from k0rdent_azure.rehearsal import ids
+import copy
+
 from k0rdent_azure.rehearsal.arm import filters, removal, views
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, group_being_deleted, not_found
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
-from k0rdent_azure.rehearsal.arm.compute import VIRTUAL_MACHINES
-from k0rdent_azure.rehearsal.arm.network import mapping, objects
+from k0rdent_azure.rehearsal.arm.compute import SSH_KEYS, VIRTUAL_MACHINES
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
-from k0rdent_azure.rehearsal.arm.providers import CHILDREN, PROVIDERS, provision
-from k0rdent_azure.rehearsal.records import Json, Power, Resource, Transition
+from k0rdent_azure.rehearsal.arm.providers import PROVIDERS, provision
+from k0rdent_azure.rehearsal.records import Json, Resource
 from k0rdent_azure.rehearsal.regions import region
-
-#: Power actions: the state on the way, the state at the end, and cloud seconds between them.
-_ACTIONS: dict[str, tuple[Power, Power, tuple[float, float]]] = {
-    "start": ("starting", "running", (20, 50)),
-    "restart": ("starting", "running", (20, 60)),
-    "poweroff": ("stopping", "stopped", (10, 30)),
-    "deallocate": ("deallocating", "deallocated", (20, 60)),
-}
 
 
 def put(call: Call) -> Answer:
+    present = call.world.resource(call.id)
+    return write(call, call.body, present)
+
+
+def patch(call: Call) -> Answer:
+    """A merge patch (RFC 7396), which is what the tags and properties of a real PATCH are."""
+    present = find(call)
+    return write(call, _merged(present.body, call.body), present)
+
+
+def write(call: Call, body: Json, present: Resource | None) -> Answer:
+    """Make or change the resource of the path."""
+    resource, ended = provisioned(call, body, present)
+    status = 201 if present is None else 200
+    return call.async_operation(status, ended, views.resource(call.world, resource))
+
+
+def provisioned(call: Call, body: Json, present: Resource | None) -> tuple[Resource, float]:
+    """Give it to its provider; the resource (of a child: its parent), and when that has ended."""
     group = call.group()
     if group.deleting(call.now):
         raise group_being_deleted(group.name)
     plan = Plan(call.world, call.faults, call.correlation_id)
-    present = call.world.resource(_id(call))
-    resource, ended = provision(
+    found = provision(
         Wanted(
             plan=plan,
-            id=_id(call),
-            type=_type(call),
-            name=_name(call),
+            id=call.id,
+            type=call.type,
+            name=call.name,
             group=group.name,
-            location=region(call.body.get("location", group.location if _is_child(call) else "")),
-            body=call.body,
+            location=region(body.get("location", group.location if "child" in call.part else "")),
+            body=body,
             present=present,
             start=call.now,
         )
     )
     plan.commit()
-    status = 201 if present is None else 200
-    return call.async_operation(status, ended, views.resource(call.world, resource))
+    return found
 
 
 def get(call: Call) -> Answer:
-    if _is_child(call):
-        return Answer(200, _child(call))
     with_view = call.query.get("$expand", "").lower() == "instanceview"
-    return Answer(200, views.resource(call.world, _resource(call), instance_view=with_view))
+    return Answer(200, views.resource(call.world, find(call), instance_view=with_view))
 
 
 def head(call: Call) -> Answer:
-    return Answer(204 if call.world.resource(_id(call)) else 404)
+    return Answer(204 if call.world.resource(call.id) else 404)
 
 
 def delete(call: Call) -> Answer:
     call.group()
-    resource = call.world.resource(_id(call))
+    resource = call.world.resource(call.id)
     if resource is None:
         return Answer(204)
-    return call.accepted(removal.delete(call.world, resource), retry_after=10)
+    gone = removal.delete(call.world, resource)
+    if resource.type == SSH_KEYS:  # the one type whose removal is over when it is answered
+        resource.gone_at = call.now
+        call.world.save()
+        return Answer(200)
+    return call.accepted(gone, retry_after=10)
 
 
 def list_in_group(call: Call) -> Answer:
@@ -99,44 +111,18 @@ def list_everything(call: Call) -> Answer:
     )
 
 
-def instance_view(call: Call) -> Answer:
-    return Answer(200, views.vm_instance_view(call.world, _vm(call)))
-
-
-def power(call: Call) -> Answer:
-    """start, restart, powerOff, deallocate."""
-    vm = _vm(call)
-    if call.now < vm.ready_at or vm.deleting(call.now) or vm.boot is None:
-        raise ArmError(
-            409, "Conflict", f"The request failed due to conflict with a concurrent request on {vm.name}."
-        )
-    passing, final, seconds = _ACTIONS[call.part["action"].lower()]
-    ended = call.now + call.world.draw(*seconds, "power", vm.name, len(vm.boot.power))
-    if vm.boot.power_at(call.now) != final or call.part["action"].lower() == "restart":
-        vm.boot.power += [Transition(call.now, passing), Transition(ended, final)]
-        if final == "running":
-            vm.boot.booted_at = ended
-        call.world.save()
-    answer = call.async_operation(202, ended, None)
-    location = call.accepted(ended).headers["Location"]
-    return Answer(202, None, {**answer.headers, "Location": location})
+def find(call: Call) -> Resource:
+    """The resource of the path. Raises ArmError: ResourceGroupNotFound, InvalidResourceType, ResourceNotFound."""
+    group = call.group()
+    _check_type(call)
+    found = call.world.resource(call.id)
+    if found is None:
+        raise not_found(call.type, call.name, group.name)
+    return found
 
 
 def _type(call: Call) -> str:
-    parts = [call.part["namespace"], call.part["type"], call.part.get("child", "")]
-    return "/".join(part for part in parts if part)
-
-
-def _name(call: Call) -> str:
-    return "/".join(part for part in (call.part["name"], call.part.get("childname", "")) if part)
-
-
-def _id(call: Call) -> str:
-    return ids.resource_id(call.scope, _type(call), _name(call))
-
-
-def _is_child(call: Call) -> bool:
-    return "child" in call.part
+    return f"{call.part['namespace']}/{call.part['type']}"
 
 
 def _check_type(call: Call) -> None:
@@ -149,27 +135,14 @@ def _check_type(call: Call) -> None:
         )
 
 
-def _resource(call: Call) -> Resource:
-    group = call.group()
-    _check_type(call)
-    found = call.world.resource(_id(call))
-    if found is None:
-        raise not_found(_type(call), _name(call), group.name)
+def _merged(present: object, given: object) -> Json:
+    """`given` over `present`: null removes, objects merge, all else replaces; tags come as a whole."""
+    found = copy.deepcopy(present) if isinstance(present, dict) else {}
+    for key, value in given.items() if isinstance(given, dict) else ():
+        if value is None:
+            found.pop(key, None)
+        elif isinstance(value, dict) and key != "tags":
+            found[key] = _merged(found.get(key), value)
+        else:
+            found[key] = copy.deepcopy(value)
     return found
-
-
-def _vm(call: Call) -> Resource:
-    return _resource(call)
-
-
-def _child(call: Call) -> Json:
-    """A subnet or a security rule."""
-    key = CHILDREN.get(_type(call).lower())
-    parent = call.world.resource(
-        ids.resource_id(call.scope, _type(call).rpartition("/")[0], call.part["name"])
-    )
-    shown = views.resource(call.world, parent) if parent is not None and key is not None else {}
-    for child in objects(mapping(shown, "properties"), key or ""):
-        if str(child.get("name")).lower() == call.part["childname"].lower():
-            return child
-    raise not_found(_type(call), _name(call), call.part["group"])

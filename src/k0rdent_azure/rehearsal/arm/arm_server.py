@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from k0rdent_azure.rehearsal.arm import broken, changes, identity, routes
+from k0rdent_azure.rehearsal.arm import broken, changes, identity, relaxed_json, routes
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 from k0rdent_azure.rehearsal.arm.throttle import Throttle
@@ -126,7 +126,7 @@ async def _body(request: web.Request) -> Json:
     if not content:
         return {}
     try:
-        body = json.loads(content)
+        body = relaxed_json.loads(content)
     except ValueError as error:
         raise ArmError(
             400,

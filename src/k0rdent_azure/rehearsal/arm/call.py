@@ -24,7 +24,7 @@ class Answer:
     """An HTTP answer; a body of None is an empty one."""
 
     status: int
-    body: Json | None = None
+    body: Json | list[Json] | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -57,6 +57,20 @@ class Call:
         return (
             ids.group_scope(self.subscription, group) if group else ids.subscription_scope(self.subscription)
         )
+
+    @property
+    def type(self) -> str:
+        """The type of the resource or child that the path names."""
+        parts = (self.part["namespace"], self.part["type"], self.part.get("child", ""))
+        return "/".join(part for part in parts if part)
+
+    @property
+    def name(self) -> str:
+        return "/".join(part for part in (self.part["name"], self.part.get("childname", "")) if part)
+
+    @property
+    def id(self) -> str:
+        return ids.resource_id(self.scope, self.type, self.name)
 
     def group(self) -> Group:
         """The group of the path. Raises ArmError (ResourceGroupNotFound)."""

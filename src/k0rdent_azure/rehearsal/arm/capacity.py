@@ -47,6 +47,26 @@ def _restriction(fault: Fault, place: str) -> Json:
     }
 
 
+def vm_sizes(_call: Call) -> Answer:
+    """The older, flat list of a region's sizes. https://learn.microsoft.com/rest/api/compute/virtual-machine-sizes"""
+    return Answer(
+        200,
+        {
+            "value": [
+                {
+                    "name": name,
+                    "numberOfCores": cores,
+                    "memoryInMB": int(memory * 1024),
+                    "osDiskSizeInMB": 1047552,
+                    "resourceDiskSizeInMB": 0,
+                    "maxDataDiskCount": 4 * cores,
+                }
+                for name, (_, cores, memory, *_) in SIZES.items()
+            ]
+        },
+    )
+
+
 def usages(call: Call) -> Answer:
     """The vCPUs in use in a region; a rehearsed `QuotaExceeded` leaves none."""
     place = call.part["location"].lower()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import re
 
+from k0rdent_azure.rehearsal.arm import images
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, PreflightError
 from k0rdent_azure.rehearsal.arm.network import guid, mapping, mark, objects, reference_id, require
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
@@ -60,6 +62,8 @@ def disk(wanted: Wanted, body: Json) -> dict[str, str]:
 
 def virtual_machine(wanted: Wanted, body: Json) -> dict[str, str]:
     properties = mapping(body, "properties")
+    if wanted.present is not None:
+        _keep_what_is_left_out(properties, mapping(wanted.present.body, "properties"))
     _check_size(wanted, properties, body.get("zones"))
     hidden = _take_custom_data(properties)
     profile = mapping(properties, "osProfile")
@@ -73,6 +77,15 @@ def virtual_machine(wanted: Wanted, body: Json) -> dict[str, str]:
     _check_interfaces(wanted, properties)
     properties["vmId"] = unique_id(wanted)
     return hidden
+
+
+def _keep_what_is_left_out(properties: Json, present: Json) -> None:
+    """A PUT on a VM that exists may leave out whole profiles, and the image that it was made of."""
+    for key in ("hardwareProfile", "storageProfile", "osProfile", "networkProfile"):
+        properties.setdefault(key, copy.deepcopy(present.get(key)))
+    for key in ("imageReference", "osDisk"):
+        given = mapping(properties, "storageProfile")
+        given.setdefault(key, copy.deepcopy(mapping(present, "storageProfile").get(key)))
 
 
 def unique_id(wanted: Wanted) -> str:
@@ -203,17 +216,15 @@ def _check_capacity(wanted: Wanted, known: str) -> None:
 
 
 def _check_image(properties: Json, known: str) -> None:
-    """An image of another architecture does not boot; the names of images tell theirs."""
+    """An image of another architecture does not boot."""
     image = mapping(mapping(properties, "storageProfile"), "imageReference")
-    names = f"{image.get('offer', '')}:{image.get('sku', '')}".lower()
-    is_arm = "arm64" in names or "aarch64" in names
-    architecture = SIZES[known][3]
-    if image.get("sku") and is_arm != (architecture == "Arm64"):
+    given, wanted = images.architecture(image), SIZES[known][3]
+    if image.get("sku") and given != wanted:
         raise PreflightError(
             400,
             "BadRequest",
             f"Cannot create a VM of size '{known}' because this VM size only supports a CPU Architecture of "
-            f"'{architecture}', but an image or disk with CPU Architecture '{'Arm64' if is_arm else 'x64'}' was given. "
+            f"'{wanted}', but an image or disk with CPU Architecture '{given}' was given. "
             "Please check that the CPU Architecture of the image or disk is compatible with that of the VM size.",
         )
 
@@ -289,10 +300,12 @@ def _complete_storage(wanted: Wanted, properties: Json) -> None:
             target="storageProfile",
         )
     version = str(image.get("version", "latest"))
-    image["exactVersion"] = "0.20250601.2128" if version == "latest" else version
+    image["exactVersion"] = images.LATEST if version == "latest" else version
     suffix = wanted.plan.world.uuid("disk", wanted.id).replace("-", "")
     os_disk.setdefault("name", f"{wanted.name}_OsDisk_1_{suffix}")
     os_disk["osType"] = "Linux"
+    if "diskSizeGb" in os_disk:  # names of properties have no case; this is how `az vm create` writes it
+        os_disk["diskSizeGB"] = os_disk.pop("diskSizeGb")
     os_disk.setdefault("caching", "ReadWrite")
     os_disk.setdefault("diskSizeGB", 30)
     os_disk.setdefault("deleteOption", "Detach")

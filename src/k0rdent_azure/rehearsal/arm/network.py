@@ -50,6 +50,8 @@ def virtual_network(wanted: Wanted, body: Json) -> dict[str, str]:
             )
         require(wanted, own.get("networkSecurityGroup"))
         _identify(subnet, wanted.id, "subnets", "Microsoft.Network/virtualNetworks/subnets")
+    for key in ("subnets", "virtualNetworkPeerings"):
+        properties.setdefault(key, [])
     properties.setdefault("enableDdosProtection", False)
     properties["resourceGuid"] = guid(wanted)
     return {}
@@ -57,6 +59,7 @@ def virtual_network(wanted: Wanted, body: Json) -> dict[str, str]:
 
 def security_group(wanted: Wanted, body: Json) -> dict[str, str]:
     properties = mapping(body, "properties")
+    properties.setdefault("securityRules", [])
     seen: dict[tuple[str, object], object] = {}
     for rule in objects(properties, "securityRules"):
         own = mapping(rule, "properties")

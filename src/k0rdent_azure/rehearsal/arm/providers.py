@@ -69,7 +69,7 @@ def provision(wanted: Wanted) -> tuple[Resource, float]:
     if present is not None and present.deleting_at is not None:
         raise ArmError(409, "Conflict", f"The resource '{wanted.id}' is being deleted.")
     start = max(wanted.start, present.ready_at) if present is not None else wanted.start
-    body = copy.deepcopy({key: value for key, value in wanted.body.items() if key in _KEPT})
+    body = _without_nulls({key: value for key, value in wanted.body.items() if key in _KEPT})
     body["location"] = wanted.location
     body.setdefault("properties", {})
     shaped = Shaped(body, provider.shape(wanted, body))
@@ -81,6 +81,21 @@ def provision(wanted: Wanted) -> tuple[Resource, float]:
     network.attach(wanted.plan, resource)
     compute.attach(wanted.plan, resource, start)
     return resource, max(resource.ready_at, start + wanted.plan.draw(*provider.change, "change", wanted.name))
+
+
+def _without_nulls(value: Json) -> Json:
+    """A copy without the members that are null: to ARM they are not there."""
+    found: Json = {}
+    for key, each in value.items():
+        if isinstance(each, dict):
+            found[key] = _without_nulls(each)
+        elif isinstance(each, list):
+            found[key] = [
+                _without_nulls(one) if isinstance(one, dict) else copy.deepcopy(one) for one in each
+            ]
+        elif each is not None:
+            found[key] = each
+    return found
 
 
 _KEPT = ("location", "tags", "sku", "zones", "plan", "identity", "kind", "properties", "extendedLocation")

@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from k0rdent_azure.rehearsal.arm import arm_deployments, arm_groups, arm_resources, capacity
+from k0rdent_azure.rehearsal.arm import (
+    arm_deployments,
+    arm_groups,
+    arm_resources,
+    arm_tags,
+    capacity,
+    children,
+    images,
+    power,
+)
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 
@@ -17,6 +26,10 @@ _GROUP = _SUBSCRIPTION + "/resourcegroups/{group}"
 _DEPLOYMENTS = "/providers/microsoft.resources/deployments"
 _VM = _GROUP + "/providers/{namespace:microsoft.compute}/{type:virtualmachines}/{name}"
 _TYPE = "/providers/{namespace}/{type}"
+_IMAGE = (
+    "/providers/microsoft.compute/locations/{location}/publishers/{publisher}/artifacttypes/vmimage"
+    "/offers/{offer}/skus/{sku}/versions"
+)
 
 
 def _deployment_routes(scope: str) -> list[tuple[str, str, Handler]]:
@@ -29,10 +42,32 @@ def _deployment_routes(scope: str) -> list[tuple[str, str, Handler]]:
         ("DELETE", one, arm_deployments.delete),
         ("POST", f"{one}/cancel", arm_deployments.cancel),
         ("POST", f"{one}/validate", arm_deployments.validate),
-        ("GET", f"{one}/operations", arm_deployments.operations),
-        ("GET", f"{one}/operations/{{operation}}", arm_deployments.operation),
+        *(
+            route
+            # Also without the provider: that is how generated clients list operations.
+            for path in (one, f"{scope}/deployments/{{name}}")
+            for route in (
+                ("GET", f"{path}/operations", arm_deployments.operations),
+                ("GET", f"{path}/operations/{{operation}}", arm_deployments.operation),
+            )
+        ),
         ("GET", f"{one}/operationstatuses/{{token}}", arm_deployments.operation_status),
     ]
+
+
+def _all(path: str, **handlers: Handler) -> list[tuple[str, str, Handler]]:
+    """One path, by method."""
+    return [(method, path, handler) for method, handler in handlers.items()]
+
+
+def _tags(scope: str) -> list[tuple[str, str, Handler]]:
+    return _all(
+        f"{scope}/providers/microsoft.resources/tags/default",
+        GET=arm_tags.get,
+        PUT=arm_tags.put,
+        PATCH=arm_tags.patch,
+        DELETE=arm_tags.delete,
+    )
 
 
 #: In this order: the first that fits answers.
@@ -43,6 +78,9 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"{_SUBSCRIPTION}/locations", arm_groups.locations),
     ("GET", f"{_SUBSCRIPTION}/operationresults/{{token}}", arm_groups.operation_result),
     ("GET", f"{_SUBSCRIPTION}/operations/{{token}}", arm_groups.operation_status),
+    ("GET", f"{_SUBSCRIPTION}/tagnames", arm_tags.names),
+    *_tags(_GROUP),
+    *_tags(f"{_GROUP}{_TYPE}/{{name}}"),
     ("GET", f"{_SUBSCRIPTION}/resources", arm_resources.list_everything),
     ("GET", f"{_SUBSCRIPTION}/resourcegroups", arm_groups.list_all),
     ("PUT", _GROUP, arm_groups.put),
@@ -59,22 +97,29 @@ ROUTES: list[tuple[str, str, Handler]] = [
         f"{_SUBSCRIPTION}/providers/microsoft.compute/locations/{{location}}/usages",
         capacity.usages,
     ),
-    ("GET", f"{_VM}/instanceview", arm_resources.instance_view),
-    ("POST", f"{_VM}/{{action:start|restart|poweroff|deallocate}}", arm_resources.power),
+    ("GET", f"{_SUBSCRIPTION}/providers/microsoft.compute/locations/{{location}}/vmsizes", capacity.vm_sizes),
+    ("GET", f"{_SUBSCRIPTION}{_IMAGE}", images.versions),
+    ("GET", f"{_SUBSCRIPTION}{_IMAGE}/{{version}}", images.get),
+    ("GET", f"{_VM}/instanceview", power.instance_view),
+    ("POST", f"{_VM}/{{action:start|restart|poweroff|deallocate}}", power.act),
     ("GET", f"{_SUBSCRIPTION}/providers/{{namespace}}", arm_groups.provider),
     ("GET", f"{_SUBSCRIPTION}{_TYPE}", arm_resources.list_in_subscription),
     ("GET", f"{_GROUP}{_TYPE}", arm_resources.list_in_group),
-    *(
-        (method, f"{_GROUP}{_TYPE}/{{name}}", handler)
-        for method, handler in (
-            ("GET", arm_resources.get),
-            ("PUT", arm_resources.put),
-            ("HEAD", arm_resources.head),
-            ("DELETE", arm_resources.delete),
-        )
+    *_all(
+        f"{_GROUP}{_TYPE}/{{name}}",
+        GET=arm_resources.get,
+        PUT=arm_resources.put,
+        PATCH=arm_resources.patch,
+        HEAD=arm_resources.head,
+        DELETE=arm_resources.delete,
     ),
-    ("GET", f"{_GROUP}{_TYPE}/{{name}}/{{child}}/{{childname}}", arm_resources.get),
-    ("PUT", f"{_GROUP}{_TYPE}/{{name}}/{{child}}/{{childname}}", arm_resources.put),
+    ("GET", f"{_GROUP}{_TYPE}/{{name}}/{{child}}", children.list_all),
+    *_all(
+        f"{_GROUP}{_TYPE}/{{name}}/{{child}}/{{childname}}",
+        GET=children.get,
+        PUT=children.put,
+        DELETE=children.delete,
+    ),
 ]
 
 
@@ -93,10 +138,14 @@ _PATTERNS = [(method, _pattern(path), handler) for method, path, handler in ROUT
 
 
 def find(method: str, path: str) -> tuple[Handler, dict[str, str]]:
-    """Who answers, and the named parts of the path. Raises ArmError for a path or method that nobody knows."""
+    """Who answers, and the named parts of the path. Raises ArmError for a path or method that nobody knows.
+
+    Empty segments count for nothing: `az` asks for `…/Microsoft.Network//networkSecurityGroups/…`.
+    """
+    path = "/" + "/".join(segment for segment in path.split("/") if segment)
     methods = set()
     for known, pattern, handler in _PATTERNS:
-        found = pattern.fullmatch(path.rstrip("/") or "/")
+        found = pattern.fullmatch(path)
         if found is not None and known == method:
             return handler, found.groupdict()
         if found is not None:
