@@ -79,7 +79,9 @@ def test_deploy_resume_destroy(product: Product) -> None:
     assert {node["k0s_status"] for node in nodes.values()} == {"ready"}
     assert {node["ssh_status"] for node in nodes.values()} == {"verified"}
     assert document["k0rdent"]["status"] == "ready"
-    assert document["k0rdent"]["components"]
+    components = document["k0rdent"]["components"]
+    assert components
+    assert not [name for name, each in components.items() if not each["success"] or "error" in each]
     assert document["pending_operations"] == {}
     assert {record["status"] for record in document["phases"].values()} == {"completed"}
     assert len(document["phases"]) == 7

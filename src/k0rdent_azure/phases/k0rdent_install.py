@@ -36,6 +36,9 @@ class K0rdentInstall:
             tx.merge("k0rdent", {"last_checked": ctx.now})
             for name, component in readiness.components.items():
                 tx.merge(("k0rdent", "components", name), component)
+                if component.error is None:
+                    # What was wrong with it an hour ago is no error of now.
+                    tx.delete(("k0rdent", "components", name, "error"))
             if readiness.release:
                 tx.set("k0rdent.release", readiness.release)
             if readiness.ready and recorded.status != "ready":
