@@ -144,8 +144,20 @@ class AzureUnreachableError(AzureError):
     """No complete answer came back; whether the request took effect is unknown."""
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """A quota that a request would exceed, in cores: `name` is ARM's (`standardDSv5Family Cores`)."""
+
+    name: str
+    limit: int
+    in_use: int
+    required: int
+
+
 class AzureRequestError(AzureError):
-    """ARM answered with an error. `code` is ARM's (`ResourceGroupNotFound`), `status` is HTTP's."""
+    """ARM answered with an error. `code` is ARM's (`ResourceGroupNotFound`), `status` is HTTP's.
+
+    `quota` is the one that would be exceeded, where ARM told it.
+    """
 
     def __init__(
         self,
@@ -155,11 +167,13 @@ class AzureRequestError(AzureError):
         code: str,
         resource_id: str | None = None,
         hint: str | None = None,
+        quota: Quota | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
         self.resource_id = resource_id
+        self.quota = quota
 
 
 class DeploymentFailedError(AzureError):

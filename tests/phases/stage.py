@@ -18,6 +18,7 @@ from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.clouds import AzureEnvironment
 from k0rdent_azure.azure.credentials import client_secret_credential
 from k0rdent_azure.azure.ledger import Ledger
+from k0rdent_azure.azure.sku_cache import SkuCache
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.hosts.ssh import Gateway
@@ -143,6 +144,7 @@ class Stage:
                 host_key=found.ssh.host_key,
             ),
             make_workstation=GatewayWorkstation,
+            sku_cache=SkuCache(self.workspace / "cache"),
             subscription_id=found.subscription_id,
         )
 

@@ -17,12 +17,21 @@ from k0rdent_azure.errors import (
     AzureRequestError,
     AzureUnreachableError,
     DeploymentFailedError,
+    Quota,
 )
 
-_QUOTA = re.compile(
-    r"exceeding approved (?P<family>.+?) quota"
-    r".*?Current Limit: (?P<limit>\d+).*?Current Usage: (?P<usage>\d+).*?Additional Required: (?P<more>\d+)",
-    re.IGNORECASE | re.DOTALL,
+#: Two wordings of the same refusal; the first one is today's.
+_QUOTAS = (
+    re.compile(
+        r"exceeding approved (?P<name>.+?) quota"
+        r".*?Current Limit: (?P<limit>\d+).*?Current Usage: (?P<usage>\d+).*?Additional Required: (?P<more>\d+)",
+        re.IGNORECASE | re.DOTALL,
+    ),
+    re.compile(
+        r"exceeding quota limits of (?P<name>.+?)\. Maximum allowed: (?P<limit>\d+)"
+        r".*?Current in use: (?P<usage>\d+).*?Additional requested: (?P<more>\d+)",
+        re.IGNORECASE | re.DOTALL,
+    ),
 )
 
 
@@ -64,11 +73,19 @@ def _advice(error: ArmError) -> Advice | None:
 
 
 def _quota(message: str) -> str | None:
-    match = _QUOTA.search(message)
+    quota = quota_of(message)
+    if quota is None:
+        return None
+    need = quota.in_use + quota.required
+    return f"{quota.name}: limit {quota.limit}, in use {quota.in_use}, needed {need}"
+
+
+def quota_of(message: str) -> Quota | None:
+    """The quota that ARM's text is about; None where it is about none."""
+    match = next((found for pattern in _QUOTAS if (found := pattern.search(message))), None)
     if match is None:
         return None
-    need = int(match["usage"]) + int(match["more"])
-    return f"{match['family']}: limit {match['limit']}, in use {match['usage']}, needed {need}"
+    return Quota(match["name"], int(match["limit"]), int(match["usage"]), int(match["more"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,7 @@ def request_failed(method: str, path: str, answer: Answer) -> AzureRequestError:
         code=first.code,
         resource_id=first.resource_id or path,
         hint=told.hint or _wait_hint(answer.headers),
+        quota=quota_of(first.message),
     )
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 DEPLOYMENTS = "2022-09-01"
 #: Resource groups, and the list of a group's resources.
 RESOURCES = "2022-09-01"
+#: https://learn.microsoft.com/rest/api/compute/resource-skus/list
+SKUS = "2021-07-01"
 SUBSCRIPTIONS = "2022-12-01"
 #: https://learn.microsoft.com/azure/templates/microsoft.compute/virtualmachines
 COMPUTE = "2023-09-01"

@@ -66,6 +66,7 @@ def _azure(config: Config, retries: int) -> Outside:
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
     from k0rdent_azure.azure.credentials import default_credential
     from k0rdent_azure.azure.ledger import Ledger
+    from k0rdent_azure.azure.sku_cache import SkuCache, user_cache_directory
     from k0rdent_azure.hosts.workstation import LocalWorkstation
     from k0rdent_azure.phases.context import Outside
 
@@ -85,6 +86,7 @@ def _azure(config: Config, retries: int) -> Outside:
         k0sctl=_k0sctl(None),
         gateway=None,
         make_workstation=lambda _ssh: LocalWorkstation(),
+        sku_cache=SkuCache(user_cache_directory(os.environ)),
         subscription_id=config.azure.subscription_id,
     )
 
@@ -94,6 +96,7 @@ def _rehearsal(workspace: Workspace, retries: int) -> Outside:
     from k0rdent_azure.azure.clouds import AzureEnvironment
     from k0rdent_azure.azure.credentials import client_secret_credential
     from k0rdent_azure.azure.ledger import Ledger
+    from k0rdent_azure.azure.sku_cache import SkuCache
     from k0rdent_azure.hosts.ssh import Gateway
     from k0rdent_azure.hosts.workstation import GatewayWorkstation
     from k0rdent_azure.phases.context import Outside
@@ -135,6 +138,8 @@ def _rehearsal(workspace: Workspace, retries: int) -> Outside:
             host_key=endpoint.ssh.host_key,
         ),
         make_workstation=GatewayWorkstation,
+        # Each workspace has a cloud of its own, whose sizes are nobody else's business.
+        sku_cache=SkuCache(workspace.rehearsal_dir / "cache"),
         subscription_id=endpoint.subscription_id,
     )
 

@@ -13,6 +13,7 @@ import msgspec
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.azure.removal import Removal
+from k0rdent_azure.azure.sku_cache import SkuCache
 from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.cluster.apply import K0sctl
 from k0rdent_azure.config.model import Config
@@ -55,6 +56,7 @@ class Outside:
     k0sctl: K0sctl | None
     gateway: Gateway | None
     make_workstation: Callable[[SshRunner], Workstation]
+    sku_cache: SkuCache
     subscription_id: str | None = None
 
 

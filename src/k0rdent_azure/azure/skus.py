@@ -1,0 +1,107 @@
+"""Which VM sizes Azure offers to a subscription in a region, and in which zones: one list of several megabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from k0rdent_azure.azure import versions
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.reading import mapping, mappings, text
+
+_VMS = "virtualMachines"
+
+
+class VmSize(msgspec.Struct, frozen=True, kw_only=True):
+    """One size as one subscription may use it in one region.
+
+    `zones` are those that it may be used in ("" is no zone); `offered` is false where it may not be used at all.
+    `memory` is in GB (GiB), `architecture` is ARM's word (`x64`, `Arm64`).
+    """
+
+    name: str
+    family: str
+    vcpus: int
+    memory: float
+    architecture: str
+    generations: tuple[str, ...]
+    zones: tuple[str, ...]
+    offered: bool
+    spot: bool
+
+    def fits(self, zones: frozenset[str]) -> bool:
+        """Whether it may be used in all these zones (none: without a zone)."""
+        return self.offered and zones <= frozenset(self.zones)
+
+
+async def vm_sizes(client: ArmClient, subscription: str, location: str) -> list[VmSize]:
+    """All VM sizes that the region knows, with what this subscription may not use marked so. One list.
+
+    https://learn.microsoft.com/rest/api/compute/resource-skus/list
+    """
+    found = await client.list(
+        f"/subscriptions/{subscription}/providers/Microsoft.Compute/skus",
+        api_version=versions.SKUS,
+        query={"$filter": f"location eq '{location}'"},
+    )
+    return [size for item in found if (size := _size(item, location)) is not None]
+
+
+def _size(item: Mapping[str, object], location: str) -> VmSize | None:
+    """None for a disk, a snapshot, or what has not the fields of a VM size."""
+    told = {text(each, "name"): text(each, "value") for each in mappings(item, "capabilities")}
+    vcpus, memory = _number(told.get("vCPUsAvailable") or told.get("vCPUs")), _number(told.get("MemoryGB"))
+    if text(item, "resourceType") != _VMS or not text(item, "name") or not vcpus or not memory:
+        return None
+    refused = frozenset(_restricted_zones(item, location))
+    return VmSize(
+        name=text(item, "name"),
+        family=text(item, "family"),
+        vcpus=int(vcpus),
+        memory=memory,
+        architecture=told.get("CpuArchitectureType", ""),
+        generations=tuple(told.get("HyperVGenerations", "").split(",")),
+        zones=tuple(sorted(zone for zone in _zones(item, location) if zone not in refused)),
+        offered=not _is_restricted(item, location),
+        spot=told.get("LowPriorityCapable") == "True",
+    )
+
+
+def _zones(item: Mapping[str, object], location: str) -> Iterator[str]:
+    for info in mappings(item, "locationInfo"):
+        zones = info.get("zones")
+        if text(info, "location").lower() == location.lower() and isinstance(zones, list):
+            yield from (str(zone) for zone in zones)
+
+
+def _is_restricted(item: Mapping[str, object], location: str) -> bool:
+    """Whether the whole region is closed to this subscription."""
+    return any(
+        text(each, "type") == "Location" and _names(each, location) for each in mappings(item, "restrictions")
+    )
+
+
+def _restricted_zones(item: Mapping[str, object], location: str) -> Iterator[str]:
+    for each in mappings(item, "restrictions"):
+        zones = mapping(each, "restrictionInfo").get("zones")
+        if text(each, "type") == "Zone" and _names(each, location) and isinstance(zones, list):
+            yield from (str(zone) for zone in zones)
+
+
+def _names(restriction: Mapping[str, object], location: str) -> bool:
+    """Whether it is about this region; `values` holds the regions in both kinds of restriction."""
+    info = mapping(restriction, "restrictionInfo")
+    places = [*_texts(info.get("locations")), *_texts(restriction.get("values"))]
+    return not places or location.lower() in [place.lower() for place in places]
+
+
+def _texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        return float(value) if value else None
+    except ValueError:
+        return None
