@@ -150,6 +150,7 @@ def drive(
 ) -> int:
     """Run all phases and say how it ended."""
     from k0rdent_azure.cli.status import show_result
+    from k0rdent_azure.phases import following
     from k0rdent_azure.phases.begin import begin_run, end_run
     from k0rdent_azure.phases.engine import run_phases
 
@@ -163,7 +164,8 @@ def drive(
             intent=intent,
         )
         try:
-            await run_phases(ctx)
+            # A rollback that was killed is finished; to go on from where it led to is another command.
+            await (following.finish(ctx) if following.is_pending(ctx.state) else run_phases(ctx))
         except K0rdentAzureError as error:
             end_run(ctx, type(error).__name__)
             raise

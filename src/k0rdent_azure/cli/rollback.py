@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.running import add_run_arguments
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
+from k0rdent_azure.errors import StateConflictError
 
 if TYPE_CHECKING:
+    from k0rdent_azure.phases.following import Step
     from k0rdent_azure.state.document import Document
     from k0rdent_azure.state.rollback import RollbackPlan
     from k0rdent_azure.state.store import FileStore
+    from k0rdent_azure.state.transaction import Transaction
 
 EPILOG = """\
 examples:
@@ -21,12 +26,14 @@ examples:
   k0rdent-azure rollback 12                           to the version of serial 12
   k0rdent-azure rollback 12 --only wireguard
   k0rdent-azure rollback 12 --only vm/k0s-worker-1 --only k0rdent
+  k0rdent-azure rollback 12 --apply --dry-run         what would be removed and made outside, too
 
 components: resource_group, network, ssh_key, deployment, vms, vm/NAME (the VM, its peer and its node),
             wireguard, cluster, k0rdent, phases, or a section of your own
 
 It takes a snapshot first, so `rollback latest` undoes it. The restored version is a new one: the audit trail, the
-serial and pending operations are never rolled back. Nothing in Azure or on a VM is touched.
+serial and pending operations are never rolled back. Without --apply nothing in Azure or on a VM is touched; with it
+reality follows: what was made since the snapshot is removed, what was removed since is made again.
 """
 
 
@@ -43,13 +50,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--only", metavar="C", action="append", default=[], help="only this component (repeatable)"
     )
     parser.add_argument("--dry-run", action="store_true", help="only show what would change")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--apply", action="store_true", help="remove and make what is in Azure and on the VMs accordingly"
+    )
+    add_run_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Keys of `--json`: snapshot, components[], dry_run, serial (afterwards), kept_as (null where nothing was changed),
-    changes[] (path, kind, old, new), unrecorded[] and missing[] (kind, name, id).
+    changes[] (path, kind, old, new), unrecorded[] and missing[] (kind, name, id), steps[] (what, kind, name; empty
+    without --apply). With --apply, and without --dry-run, it is what `status` prints at the end instead.
     """
     from contextlib import nullcontext
 
@@ -58,10 +68,10 @@ def run(args: argparse.Namespace) -> int:
     # Tells what is missing or broken before anything is made or locked.
     store.read()
     with nullcontext() if args.dry_run else workspace.run_lock().acquire("rollback"):
-        return _roll_back(store, args)
+        return _roll_back(workspace, store, args)
 
 
-def _roll_back(store: FileStore, args: argparse.Namespace) -> int:
+def _roll_back(workspace: Workspace, store: FileStore, args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.running import confirm
     from k0rdent_azure.state.rollback import plan
     from k0rdent_azure.state.snapshots import find, load
@@ -69,18 +79,50 @@ def _roll_back(store: FileStore, args: argparse.Namespace) -> int:
     current = store.read()
     name = find(store.storage, args.snapshot)
     to = plan(current, load(store.storage, name), args.only)
+    steps = _steps(to, args)
     if not args.json:
-        _show_changes(to)
+        _show_changes(to, steps, apply=args.apply)
     kept_as = None
     if to.changes and not args.dry_run:
-        confirm(f"Restore {', '.join(to.components) or 'all of it'} from {name}?", yes=args.yes)
+        follow = " and make reality follow" if args.apply else ""
+        confirm(f"Restore {', '.join(to.components) or 'all of it'} from {name}{follow}?", yes=args.yes)
+        if args.apply:
+            return _apply(workspace, current, to, name, args=args)
         kept_as = _commit(store, current, to, name)
     serial = current.serial + (kept_as is not None)
     if args.json:
-        _print_json(args, name, to, serial, kept_as)
+        _print_json(args, name, to, steps, serial=serial, kept_as=kept_as)
     else:
         _show_outcome(to, serial, kept_as)
     return 0
+
+
+def _steps(to: RollbackPlan, args: argparse.Namespace) -> list[Step]:
+    if not args.apply:
+        return []
+    from k0rdent_azure.phases.following import steps
+
+    return steps(to)
+
+
+def _apply(
+    workspace: Workspace, current: Document, to: RollbackPlan, name: str, *, args: argparse.Namespace
+) -> int:
+    from k0rdent_azure.cli.deploy import drive
+    from k0rdent_azure.cli.running import snapshot_of
+    from k0rdent_azure.phases.following import begin
+    from k0rdent_azure.state.snapshots import take
+
+    store = workspace.store()
+
+    def intent(tx: Transaction) -> None:
+        if tx.document.serial != current.serial:
+            raise StateConflictError("the state was changed since the preview", hint="look again, and repeat")
+        kept = take(store.storage, tx.document, reason="before rollback", clock=SystemClock())
+        begin(tx, to, snapshot=name, kept_as=kept.name)
+
+    config, names = snapshot_of(workspace)
+    return drive(workspace, config, names, args=args, intent=intent)
 
 
 def _commit(store: FileStore, current: Document, to: RollbackPlan, name: str) -> str:
@@ -93,8 +135,9 @@ def _commit(store: FileStore, current: Document, to: RollbackPlan, name: str) ->
     return kept.name
 
 
-def _show_changes(to: RollbackPlan) -> None:
+def _show_changes(to: RollbackPlan, steps: Sequence[Step], *, apply: bool) -> None:
     from k0rdent_azure.report.changes import change_lines, resource_lines
+    from k0rdent_azure.report.text import clean
     from k0rdent_azure.state.compare import HIDDEN
 
     lines = list(change_lines(to.changes, hidden=HIDDEN))
@@ -102,8 +145,12 @@ def _show_changes(to: RollbackPlan) -> None:
         ("exists now, and the restored state does not know of it:", to.unrecorded),
         ("stands in the restored state, and does not exist now as far as the present one knows:", to.missing),
     ):
-        if resources:
+        if resources and not apply:
             lines += [title, *resource_lines(resources)]
+    if steps:
+        lines.append("done outside, in this order:")
+        signs = {"remove": "-", "make": "+"}
+        lines += [f"  {signs[step.what]} {step.kind} {clean(step.name)}" for step in steps]
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
@@ -123,7 +170,13 @@ def _show_outcome(to: RollbackPlan, serial: int, kept_as: str | None) -> None:
 
 
 def _print_json(
-    args: argparse.Namespace, name: str, to: RollbackPlan, serial: int, kept_as: str | None
+    args: argparse.Namespace,
+    name: str,
+    to: RollbackPlan,
+    steps: Sequence[Step],
+    *,
+    serial: int,
+    kept_as: str | None,
 ) -> None:
     from k0rdent_azure.cli.output import print_json
     from k0rdent_azure.report.changes import change_rows
@@ -138,5 +191,6 @@ def _print_json(
             "changes": change_rows(to.changes),
             "unrecorded": to.unrecorded,
             "missing": to.missing,
+            "steps": list(steps),
         }
     )

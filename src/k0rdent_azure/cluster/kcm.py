@@ -21,6 +21,7 @@ ABSENT = (
     "the server doesn't have a resource type",
     "the server could not find the requested resource",
 )
+CLUSTERS = "clusterdeployments.k0rdent.mirantis.com"
 MANAGEMENT = "managements.k0rdent.mirantis.com"
 #: Installing pulls images; helm gives up after this. Go duration syntax.
 HELM_TIMEOUT = "20m"
@@ -90,6 +91,29 @@ async def install(kubectl: Kubectl, *, version: str, registry: str, namespace: s
     result = await kubectl(["apply", "-f", "-"], manifest)
     if result.exit_status:
         raise ClusterError(f"kubectl apply of the kcm chart: {_reason(result)}")
+
+
+async def uninstall(kubectl: Kubectl, *, namespace: str, release: str) -> None:
+    """Take kcm away: the Management object, then the chart, then the namespace. Can be repeated.
+
+    Each waits until its finalizers are done. Raises ClusterError, and does nothing, while kcm still manages clusters:
+    nobody else would delete what they are made of.
+    """
+    listed = await kubectl(["get", CLUSTERS, "-A", "-o", "name"], None)
+    if listed.exit_status == 0 and listed.stdout.strip():
+        count = len(listed.stdout.split())
+        raise ClusterError(
+            f"kcm still manages {count} clusters",
+            hint="delete them first: kubectl delete clusterdeployments -A --all",
+        )
+    for words in (
+        [MANAGEMENT, "kcm"],
+        ["charts.helm.k0sproject.io", chart_name(release), "-n", "kube-system"],
+        ["namespace", namespace],
+    ):
+        result = await kubectl(["delete", *words, "--ignore-not-found"], None)
+        if result.exit_status and not any(phrase in result.stderr for phrase in ABSENT):
+            raise ClusterError(f"kubectl delete {' '.join(words[:2])}: {_reason(result)}")
 
 
 async def chart_version(kubectl: Kubectl, *, release: str) -> str | None:

@@ -135,6 +135,8 @@ def begin_run(
         started_at=ctx.now,
     )
     with ctx.commit() as tx:
+        if intent is not None:
+            intent(tx)
         tx.set("metadata.run", {})
         tx.merge("metadata.run", run)
         tx.delete("metadata.failure")
@@ -143,8 +145,6 @@ def begin_run(
         if tx.state.metadata.deployment_status != "completed":
             tx.set("metadata.deployment_status", status)
         tx.event(tx.state.metadata.deployment_phase, action, message)
-        if intent is not None:
-            intent(tx)
 
 
 def end_run(ctx: Context, outcome: str) -> None:

@@ -79,7 +79,7 @@ async def _remove_resources(ctx: Context) -> None:
         tx.set("azure_resources.resource_group.status", "deleting")
         ctx.event(tx, "deletion_started", "asking Azure to delete", resource=ctx.names.resource_group)
     if await arm.start_removal(ctx):
-        seconds = await _wait_until_gone(ctx)
+        seconds = await wait_until_gone(ctx)
         if begun_now:
             with ctx.commit() as tx:
                 durations.note(tx, "deletion", seconds)
@@ -93,7 +93,7 @@ async def _remove_resources(ctx: Context) -> None:
         ctx.event(tx, "azure_resources_deleted", "Azure has nothing left", resource=ctx.names.resource_group)
 
 
-async def _wait_until_gone(ctx: Context) -> float:
+async def wait_until_gone(ctx: Context) -> float:
     """Look until Azure says that nothing is left; returns the cloud seconds after which it said so."""
     started, looks = ctx.clock.monotonic(), 0
     while True:

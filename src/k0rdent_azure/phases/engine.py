@@ -6,7 +6,7 @@ Recorded completion is a hint only; a phase that finds its work done says so and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from k0rdent_azure.errors import (
@@ -49,10 +49,20 @@ PHASES: Sequence[Phase] = (
 
 async def run_phases(ctx: Context, phases: Sequence[Phase] = PHASES) -> None:
     """Bring the deployment to `complete`, or record why and where it stopped and raise that."""
+    await recorded(ctx, run_all(ctx, phases))
+
+
+async def run_all(ctx: Context, phases: Sequence[Phase]) -> None:
+    """Run `phases` in order; what they raise is not recorded here."""
+    for phase in phases:
+        ctx.interrupt.checkpoint()
+        await _run_phase(ctx, phase)
+
+
+async def recorded(ctx: Context, work: Awaitable[None]) -> None:
+    """Await `work`; record why and where it stopped, if it does, and raise that."""
     try:
-        for phase in phases:
-            ctx.interrupt.checkpoint()
-            await _run_phase(ctx, phase)
+        await work
     except (InterruptedRunError, TerminatedRunError):
         _record_interruption(ctx)
         raise

@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Collection, Sequence
 
+from k0rdent_azure.cluster.kcm import kubectl_command
 from k0rdent_azure.config.topology import Host
 from k0rdent_azure.phases.context import Context
 
@@ -40,6 +41,22 @@ async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
         with ctx.commit() as tx:
             message = f"the machine before this one left etcd; asked on {there[0].name}"
             ctx.event(tx, "etcd_member_removed", message, resource=host.name)
+
+
+async def dismiss(ctx: Context, nodes: Sequence[Host]) -> None:
+    """Take nodes out of a cluster that goes on without them: out of etcd, and as Node objects. Can be repeated.
+
+    Raises HostError, HostUnreachableError where no other controller answers.
+    """
+    names = {host.name for host in nodes}
+    asked = next(host for host in ctx.hosts if host.role == "controller" and host.name not in names)
+    target = ctx.vpn_target(asked, ctx.state.azure_resources.virtual_machines[asked.name])
+    members = _addresses((await ctx.ssh.run(target, "sudo -n k0s etcd member-list")).stdout)
+    for host in nodes:
+        if f"https://{host.private_ip}:{_PORT}" in members:
+            await ctx.ssh.run(target, f"sudo -n k0s etcd leave --peer-address {shlex.quote(host.private_ip)}")
+        words = ["delete", "node", host.name, "--ignore-not-found"]
+        await ctx.ssh.run(target, kubectl_command(words))
 
 
 async def _without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:

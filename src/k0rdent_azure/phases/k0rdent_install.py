@@ -22,14 +22,14 @@ class K0rdentInstall:
         if readiness.ready:
             return
         if (
-            await kcm.chart_version(_kubectl(ctx), release=_release(ctx))
+            await kcm.chart_version(kubectl_on_leader(ctx), release=_release(ctx))
             != ctx.config.software.k0rdent.version
         ):
             await self._install(ctx)
         await self._wait(ctx)
 
     async def _observe(self, ctx: Context) -> Readiness:
-        readiness = await kcm.observe(_kubectl(ctx), release=_release(ctx))
+        readiness = await kcm.observe(kubectl_on_leader(ctx), release=_release(ctx))
         recorded = ctx.state.k0rdent
         assert recorded is not None, "the state begins with a k0rdent section"  # noqa: S101
         with ctx.commit() as tx:
@@ -56,7 +56,7 @@ class K0rdentInstall:
             tx.set("phases.k0rdent_install.step", "applying the kcm chart")
             ctx.event(tx, "kcm_install_started", f"kcm {software.version} from {software.registry}")
         await kcm.install(
-            _kubectl(ctx),
+            kubectl_on_leader(ctx),
             version=software.version,
             registry=software.registry,
             namespace=software.namespace,
@@ -92,7 +92,7 @@ def _release(ctx: Context) -> str:
     return recorded.helm_release if recorded else "kcm"
 
 
-def _kubectl(ctx: Context) -> kcm.Kubectl:
+def kubectl_on_leader(ctx: Context) -> kcm.Kubectl:
     """kubectl as k0s carries it, run by the leader: nothing more is needed on the workstation."""
     leader = ctx.hosts[0]
     target = ctx.vpn_target(leader, ctx.state.azure_resources.virtual_machines[leader.name])

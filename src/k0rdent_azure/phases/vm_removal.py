@@ -62,12 +62,20 @@ async def finish(ctx: Context) -> None:
     await arm.choose_subscription(ctx)
     ctx.interrupt.checkpoint()
     ctx.step(f"deleting {', '.join(going)}")
-    await arm.delete_vms(ctx, going)
-    await _wait_until_gone(ctx, going)
+    await remove(ctx, going)
     with ctx.commit() as tx:
         for name in going:
             mark_gone(tx, name)
             ctx.event(tx, "vm_deleted", "gone, and to be made anew", resource=name)
+
+
+async def remove(ctx: Context, names: Sequence[str]) -> None:
+    """Delete these VMs with what goes with them, and wait until Azure has none of it. Can be repeated.
+
+    Raises AzureError where Azure does not delete them in time.
+    """
+    await arm.delete_vms(ctx, names)
+    await _wait_until_gone(ctx, names)
 
 
 async def _wait_until_gone(ctx: Context, names: Sequence[str]) -> None:

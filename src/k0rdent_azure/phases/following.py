@@ -1,0 +1,240 @@
+"""Rolls back what is outside, too: what was made since a snapshot is removed, what was removed since is made again.
+
+The intent is a pending operation; whichever run comes next finishes it. First things are removed, while the state
+still tells how to reach them: kcm, k0s, the VPN, then what is in Azure. Then the snapshot is restored, and what it has
+more is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from k0rdent_azure.cluster import kcm
+from k0rdent_azure.config.topology import LAPTOP, Host
+from k0rdent_azure.errors import StateError
+from k0rdent_azure.phases import arm, etcd_members, vm_removal
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.destroy import wait_until_gone
+from k0rdent_azure.phases.engine import PHASES, recorded, run_all
+from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
+from k0rdent_azure.state.model import PendingOperation, State
+from k0rdent_azure.state.resources import Resource
+from k0rdent_azure.state.rollback import RollbackPlan, plan, roll_back
+from k0rdent_azure.state.snapshots import load
+from k0rdent_azure.state.transaction import Transaction
+
+OPERATION = "rollback"
+#: What goes without being named: it goes with its group or VM.
+_GO_ALONG = frozenset(
+    {"vnet", "subnet", "nsg", "ssh key", "template deployment", "network interface", "public address"}
+)
+#: What reality tells of a VM that both versions know: a rollback changes the state, not where the VM stands.
+_FACTS = (
+    "id", "nic_id", "public_ip_id", "public_ip", "availability_zone", "full_zones", "created_at", "provisioning_state",
+    "power_state", "last_checked",
+)  # fmt: skip
+#: Takes k0s off a host, if it is there; running it again changes nothing.
+_RESET = "command -v k0s >/dev/null || exit 0; sudo -n k0s stop; sudo -n k0s reset"
+
+
+_IDLE: Mapping[str, str] = {"in_progress": "interrupted"}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to be done outside."""
+
+    what: Literal["remove", "make"]
+    kind: str
+    name: str
+
+
+def steps(to: RollbackPlan) -> list[Step]:
+    """What `finish` would do, in its order.
+
+    Raises StateError where WireGuard keys were replaced since: hosts cannot be given the old ones this way.
+    """
+    _refuse_other_keys(to)
+    gone = sorted(to.unrecorded, key=lambda each: _ORDER.get(each.kind, 5))
+    named = [each for each in gone if each.kind not in _GO_ALONG]
+    return [
+        *(Step(what="remove", kind=each.kind, name=each.name) for each in named),
+        *(
+            Step(what="make", kind=each.kind, name=each.name)
+            for each in to.missing
+            if each.kind not in _GO_ALONG
+        ),
+    ]
+
+
+_ORDER: Mapping[str, int] = {
+    "helm release": 0,
+    "k0s node": 1,
+    "wireguard peer": 2,
+    "vm": 3,
+    "resource group": 4,
+}
+
+
+def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> None:
+    """Record the intent. `kept_as` is the snapshot that was taken of the version before."""
+    tx.begin_operation(
+        OPERATION,
+        kind="rollback",
+        target=snapshot,
+        details={
+            "kept_as": kept_as,
+            "components": list(to.components),
+            "remove": [msgspec.to_builtins(each) for each in to.unrecorded],
+            "make": [msgspec.to_builtins(each) for each in to.missing],
+        },
+    )
+    tx.set("metadata.deployment_status", "in_progress")
+    what = ", ".join(to.components) or "everything"
+    tx.event(
+        tx.state.metadata.deployment_phase,
+        "rollback_started",
+        f"{what} as in the snapshot {snapshot}",
+        details=f"{len(to.unrecorded)} things to remove, {len(to.missing)} to make",
+    )
+
+
+def is_pending(state: State) -> bool:
+    """Whether a rollback waits for its effect."""
+    return OPERATION in state.pending_operations
+
+
+async def finish(ctx: Context) -> None:
+    """Do what `begin` recorded; every step looks first and can be repeated. Raises K0rdentAzureError."""
+    ctx.phase = ctx.state.metadata.deployment_phase
+    ctx.outside.ledger.phase = OPERATION
+    await recorded(ctx, _finish(ctx))
+
+
+async def _finish(ctx: Context) -> None:
+    operation = ctx.state.pending_operations[OPERATION]
+    if "remove" in operation.details:
+        await _remove(ctx, _resources(operation, "remove"))
+        _restore(ctx, operation)
+        operation = ctx.state.pending_operations[OPERATION]
+    if _resources(operation, "make"):
+        done = {name for name, record in ctx.state.phases.items() if record.status == "completed"}
+        await run_all(ctx, [phase for phase in PHASES if phase.name in done])
+    with ctx.commit() as tx:
+        tx.end_operation(OPERATION)
+        tx.set("metadata.deployment_status", operation.details["status"])
+        tx.set("metadata.deployment_phase", operation.details["phase"])
+        tx.event(
+            tx.state.metadata.deployment_phase, "rollback_applied", f"reality follows {operation.target}"
+        )
+
+
+def _restore(ctx: Context, operation: PendingOperation) -> None:
+    """Take the snapshot over, but for what a rollback cannot change outside."""
+    only = msgspec.convert(operation.details.get("components") or [], list[str])
+    to = plan(ctx.store.read(), load(ctx.store.storage, operation.target), only)
+    with ctx.commit() as tx:
+        before = tx.state
+        roll_back(tx, to, snapshot=operation.target, kept_as=str(operation.details.get("kept_as")))
+        _keep_facts(tx, before, operation)
+        status = str(tx.get("metadata.deployment_status"))
+        details = {
+            "make": operation.details.get("make"),
+            # Nobody is at work on it any more.
+            "status": _IDLE.get(status, status),
+            "phase": tx.get("metadata.deployment_phase"),
+        }
+        tx.set(f"pending_operations.{OPERATION}.details", details)
+        tx.set("metadata.deployment_status", "in_progress")
+
+
+def _keep_facts(tx: Transaction, before: State, operation: PendingOperation) -> None:
+    """What stays outside is as it is: a VM's address and zone, and ARM's record with its generation."""
+    removed, missing = _keys(_resources(operation, "remove")), _keys(_resources(operation, "make"))
+    nothing_left = any(kind == "resource group" for kind, _ in removed)
+    nothing_there = any(kind == "resource group" for kind, _ in missing)
+    vms = before.azure_resources.virtual_machines
+    restored = tx.get("azure_resources.virtual_machines")
+    for name in list(restored) if isinstance(restored, dict) else []:
+        if nothing_there or ("vm", name) in missing:
+            vm_removal.mark_gone(tx, name)
+        elif name in vms and not nothing_left and ("vm", name) not in removed:
+            facts = msgspec.to_builtins(vms[name])
+            kept = {key: facts[key] for key in _FACTS if facts.get(key)}
+            tx.merge(f"azure_resources.virtual_machines.{name}", kept)
+    if nothing_there or nothing_left:
+        tx.delete("azure_resources.deployment")
+    elif before.azure_resources.deployment is not None:
+        tx.set("azure_resources.deployment", msgspec.to_builtins(before.azure_resources.deployment))
+
+
+async def _remove(ctx: Context, found: Sequence[Resource]) -> None:
+    kinds = {each.kind for each in found}
+    leaving_vms = {each.name for each in found if each.kind == "vm"}
+    nodes = [host for host in ctx.hosts if ("k0s node", host.name) in _keys(found)]
+    whole_cluster = {host.name for host in ctx.hosts if host.role == "controller"} <= {
+        host.name for host in nodes
+    }
+    everything = "resource group" in kinds
+    if "helm release" in kinds and not (everything or whole_cluster):
+        ctx.step("uninstalling kcm")
+        await _uninstall(ctx)
+    if nodes and not everything:
+        await _remove_nodes(ctx, nodes, leaving_vms=leaving_vms, whole=whole_cluster)
+    if ("wireguard peer", LAPTOP) in _keys(found):
+        await _take_vpn_down(ctx)
+    ctx.interrupt.checkpoint()
+    if everything:
+        ctx.step(f"deleting {ctx.names.resource_group}")
+        await arm.choose_subscription(ctx)
+        if await arm.start_removal(ctx):
+            await wait_until_gone(ctx)
+        await arm.forget_deployment(ctx)
+    elif leaving_vms:
+        ctx.step(f"deleting {', '.join(sorted(leaving_vms))}")
+        await vm_removal.remove(ctx, sorted(leaving_vms))
+
+
+async def _uninstall(ctx: Context) -> None:
+    installed = ctx.state.k0rdent
+    assert installed is not None, "the state begins with a k0rdent section"  # noqa: S101
+    await kcm.uninstall(kubectl_on_leader(ctx), namespace=installed.namespace, release=installed.helm_release)
+
+
+async def _remove_nodes(
+    ctx: Context, nodes: Sequence[Host], *, leaving_vms: Collection[str], whole: bool
+) -> None:
+    ctx.step(f"taking k0s off {len(nodes)} hosts")
+    if not whole:
+        await etcd_members.dismiss(ctx, nodes)
+    vms = ctx.state.azure_resources.virtual_machines
+    staying = [host for host in nodes if host.name not in leaving_vms]
+    await asyncio.gather(*(ctx.ssh.run(ctx.public_target(host, vms[host.name]), _RESET) for host in staying))
+
+
+async def _take_vpn_down(ctx: Context) -> None:
+    interface = ctx.names.wireguard_interface
+    if await ctx.workstation.peers(interface) is not None:
+        await ctx.workstation.down(interface)
+
+
+def _refuse_other_keys(to: RollbackPlan) -> None:
+    replaced = {each.name for each in to.unrecorded if each.kind == "wireguard peer"} & {
+        each.name for each in to.missing if each.kind == "wireguard peer"
+    }
+    if replaced:
+        raise StateError(
+            f"the WireGuard keys of {', '.join(sorted(replaced))} were replaced since; hosts keep the new ones",
+            hint="name components without them: --only vm/NAME, --only k0rdent, …",
+        )
+
+
+def _resources(operation: PendingOperation, key: str) -> list[Resource]:
+    return msgspec.convert(operation.details.get(key) or [], list[Resource])
+
+
+def _keys(found: Iterable[Resource]) -> set[tuple[str, str]]:
+    return {(each.kind, each.name) for each in found}
