@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from k0rdent_azure.errors import HostError
+from k0rdent_azure.rehearsal.arm import compute
 from k0rdent_azure.state.model import Durations
 from tests.azure.conftest import make_config
 from tests.phases.stage import Stage, stage
@@ -61,6 +63,27 @@ async def test_a_slow_deployment_is_asked_about_when_earlier_ones_were_done(tmp_
         assert took is not None
         assert took.creation[-1] > 300
         assert _both(made) == 4
+
+
+async def test_a_host_that_answers_is_not_asked_for_its_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cloud-init takes its time on VMs that Azure called made long ago: SSH says that they run."""
+    monkeypatch.setattr(compute, "CLOUD_INIT", (350.0, 350.0))
+    config = make_config(controllers=1, workers=2)
+    async with stage(tmp_path, config, durations=Durations(creation=[100.0])) as made:
+        await made.deploy()
+        assert not [line for line in made.requests() if "virtualMachines" in line]
+        assert _both(made) <= 5
+
+
+async def test_a_cloud_init_without_an_end_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute, "CLOUD_INIT", (1e6, 1e6))
+    async with stage(tmp_path, make_config(controllers=1, workers=0)) as made:
+        with pytest.raises(HostError, match="cloud-init has not ended on k0s-controller within"):
+            await made.deploy()
 
 
 async def test_a_group_is_never_called_gone_without_asking(tmp_path: Path) -> None:

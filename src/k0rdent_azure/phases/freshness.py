@@ -28,14 +28,16 @@ BY_PHASE: dict[PhaseName, float | None] = {
 }
 
 
-WhyNot = Literal["a run is live and keeps these facts itself", "nothing was ever made", "recent enough"]
+WhyNot = Literal[
+    "a run is live and keeps these facts itself", "the state names no subscription yet", "recent enough"
+]
 
 
 def reason_not_to_ask(state: State, lock: RunLock) -> WhyNot | None:
     """Why a refresh leaves Azure alone; None where it may ask."""
     if lock.holder() is not None:
         return "a run is live and keeps these facts itself"
-    return "nothing was ever made" if state.azure_resources.subscription_id is None else None
+    return "the state names no subscription yet" if state.azure_resources.subscription_id is None else None
 
 
 def age(vm: VirtualMachine, clock: Clock) -> float | None:

@@ -44,6 +44,8 @@ class Watch:
     verdict_at: float = 0.0
     succeeded: bool = False
     ready: set[str] = field(default_factory=set)
+    #: Those that did not answer at the newest look. Who answers has power, and needs no question.
+    silent: list[str] = field(default_factory=list)
     #: When ARM is next asked whether silent hosts have power; None until the deployment has succeeded.
     ask_power_at: float | None = None
     revived: Counter[str] = field(default_factory=Counter)
@@ -79,6 +81,7 @@ class VmCreation:
         waiting = [host for host in ctx.hosts if host.name not in watch.ready]
         found = await asyncio.gather(*(_observe(ctx, host, vms[host.name]) for host in waiting))
         watch.looks += 1
+        watch.silent = [host.name for host, status in zip(waiting, found, strict=True) if status is None]
         _record_observations(ctx, dict(zip([host.name for host in waiting], found, strict=True)))
         for host, status in zip(waiting, found, strict=True):
             if status == "failed":
@@ -138,25 +141,34 @@ class VmCreation:
         now = ctx.clock.monotonic()
         watch.ask_power_at = watch.ask_power_at or now + SILENCE
         late = self._is_late(ctx, watch)
-        if now < watch.ask_power_at and not late:
+        if not late and (now < watch.ask_power_at or not watch.silent):
             return
         watch.ask_power_at = now + SILENCE_AGAIN
-        silent = [host.name for host in ctx.hosts if host.name not in watch.ready]
-        mended = await vm_mending.revive(ctx, silent, watch.revived)
+        mended = bool(watch.silent) and await vm_mending.revive(ctx, watch.silent, watch.revived)
         if mended:
             self._start_anew(ctx, watch)
             watch.succeeded = not submission.is_due(ctx.state) and _is_made(ctx.state)
             return
         if late:
-            raise HostUnreachableError(
-                f"Azure says that the VMs run, but {', '.join(silent)} cannot be reached over SSH",
-                hint="check that TCP port 22 may leave this network, then run resume",
-            )
+            raise _too_late(ctx, watch)
 
     def _is_late(self, ctx: Context, watch: Watch) -> bool:
         limit = ctx.config.timeouts.vm_creation_minutes * 60
         # A run that goes on has its own patience: the time before it may have been spent switched off.
         return ctx.clock.monotonic() - watch.started > limit and watch.looks >= LOOKS_BEFORE_GIVING_UP
+
+
+def _too_late(ctx: Context, watch: Watch) -> HostError:
+    if watch.silent:
+        return HostUnreachableError(
+            f"Azure says that the VMs run, but {', '.join(watch.silent)} cannot be reached over SSH",
+            hint="check that TCP port 22 may leave this network, then run resume",
+        )
+    slow = ", ".join(host.name for host in ctx.hosts if host.name not in watch.ready)
+    return HostError(
+        f"cloud-init has not ended on {slow} within {ctx.config.timeouts.vm_creation_minutes} minutes",
+        hint="look at /var/log/cloud-init-output.log there, then run resume",
+    )
 
 
 def _is_made(state: State) -> bool:
