@@ -87,6 +87,22 @@ def test_a_vm_that_azure_took_away_is_brought_back(product: Product, name: str) 
     assert len(messages(product, "etcd_member_removed")) == (name != "k0s-worker-1")
 
 
+def test_a_cluster_whose_controllers_are_all_gone_is_made_anew(product: Product) -> None:
+    """etcd went with them: the worker's k0s and the kubeconfig belong to a cluster that is no more."""
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    kubeconfig = product.workspace / product.state("k0s_cluster.kubeconfig_file")
+    before = kubeconfig.read_text()
+    act(product, "DELETE", "k0s-controller")
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+    assert messages(product, "workers_reset") == [
+        "no controller of their cluster is left; k0s goes from k0s-worker-1"
+    ]
+    assert kubeconfig.read_text() != before
+    assert made_again(product) <= {part.replace("k0s-worker-1", "k0s-controller") for part in PARTS}
+
+
 def act(product: Product, method: str, name: str, action: str = "") -> None:
     """Do something to a VM behind the product's back, and wait until Azure is done."""
 

@@ -9,7 +9,7 @@ from k0rdent_azure.cluster.apply import K0sctl, Progress
 from k0rdent_azure.cluster.k0sctl import Node, cluster_config, known_hosts
 from k0rdent_azure.config.topology import Host, k0s_role
 from k0rdent_azure.errors import ClusterError, HostUnreachableError, PrerequisiteError
-from k0rdent_azure.phases import etcd_members
+from k0rdent_azure.phases import etcd_members, orphans
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import write_private, write_private_if_changed
 from k0rdent_azure.state.model import K0sCluster, PhaseName
@@ -33,6 +33,7 @@ class ClusterSetup:
         ready = await self._observe(ctx)
         if len(ready) < len(ctx.hosts):
             await etcd_members.remove_lost(ctx, ready)
+            await orphans.reset(ctx, ready)
             await self._apply(ctx, k0sctl, cluster)
             if len(await self._observe(ctx)) < len(ctx.hosts):
                 raise ClusterError(
@@ -129,6 +130,8 @@ class ClusterSetup:
                 "k0sctl-apply", kind="k0sctl_apply", target=ctx.names.deployment_id, phase=self.name
             )
             tx.merge("k0s_cluster", {"status": "deploying", "installed_by": version})
+            # Where no controller was left the cluster is a new one, and so is its certificate authority.
+            tx.delete("k0s_cluster.api_endpoint")
             tx.set("phases.cluster_setup.step", "k0sctl apply")
             ctx.event(tx, "k0sctl_started", f"k0sctl apply with {version}")
         try:

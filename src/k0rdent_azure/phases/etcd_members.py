@@ -27,7 +27,7 @@ async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
     """
     controllers = [host for host in ctx.hosts if host.role == "controller"]
     there = [host for host in controllers if host.name in ready]
-    lost = await _without_k0s(ctx, [host for host in controllers if host.name not in ready])
+    lost = await without_k0s(ctx, [host for host in controllers if host.name not in ready])
     if not there or not lost:
         return
     target = ctx.vpn_target(there[0], ctx.state.azure_resources.virtual_machines[there[0].name])
@@ -59,7 +59,8 @@ async def dismiss(ctx: Context, nodes: Sequence[Host]) -> None:
         await ctx.ssh.run(target, kubectl_command(words))
 
 
-async def _without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:
+async def without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:
+    """Those controllers on which k0s was never installed: new machines."""
     vms = ctx.state.azure_resources.virtual_machines
     found = await asyncio.gather(
         *(

@@ -21,6 +21,7 @@ from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.destroy import wait_until_gone
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
 from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
+from k0rdent_azure.phases.orphans import RESET
 from k0rdent_azure.state.model import PendingOperation, State
 from k0rdent_azure.state.resources import Resource
 from k0rdent_azure.state.rollback import RollbackPlan, plan, roll_back
@@ -37,8 +38,6 @@ _FACTS = (
     "id", "nic_id", "public_ip_id", "public_ip", "availability_zone", "full_zones", "created_at", "provisioning_state",
     "power_state", "last_checked",
 )  # fmt: skip
-#: Takes k0s off a host, if it is there; running it again changes nothing.
-_RESET = "command -v k0s >/dev/null || exit 0; sudo -n k0s stop; sudo -n k0s reset"
 
 
 _IDLE: Mapping[str, str] = {"in_progress": "interrupted"}
@@ -212,7 +211,7 @@ async def _remove_nodes(
         await etcd_members.dismiss(ctx, nodes)
     vms = ctx.state.azure_resources.virtual_machines
     staying = [host for host in nodes if host.name not in leaving_vms]
-    await asyncio.gather(*(ctx.ssh.run(ctx.public_target(host, vms[host.name]), _RESET) for host in staying))
+    await asyncio.gather(*(ctx.ssh.run(ctx.public_target(host, vms[host.name]), RESET) for host in staying))
 
 
 async def _take_vpn_down(ctx: Context) -> None:
