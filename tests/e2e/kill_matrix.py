@@ -1,0 +1,111 @@
+"""Kills a command at each of its points, in a deployment of its own each time, and looks at what it comes to.
+
+    python -m tests.e2e.kill_matrix SCENARIO FOLDER [--jobs 2] [--sample 12 --seed 3] [--point NAME]
+
+An undisturbed run says which points there are and what the end is. Then, for each point: the command is killed there;
+`status` answers, `state check` finds nothing; the command that goes on (`resume`, or `destroy` again) reaches the same
+end. The result is one line of JSON for each point in FOLDER/results-*.jsonl, and the figures on standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.e2e import ends
+from tests.e2e.forked import KILLED, Forked, preload
+from tests.e2e.matrix import (
+    DEPLOY,
+    DESTROY,
+    NO_STATE,
+    RESUME,
+    End,
+    Result,
+    Scenario,
+    Stage,
+    judge,
+    plant_bug,
+    share_out,
+    told,
+)
+from tests.e2e.points import STATE, Points
+
+SCENARIOS = {
+    "deploy": Scenario((), DEPLOY, RESUME),
+    "destroy": Scenario((DEPLOY,), DESTROY, DESTROY),
+    "replace": Scenario((DEPLOY,), ("replace", "vm/k0s-worker-1", "--yes"), RESUME),
+}
+
+
+def kill_at(stage: Stage, point: str, name: str, end: End) -> Result:
+    """One run that is killed at `point`, and what became of it."""
+    started = time.monotonic()
+    with stage.copy(name) as product:
+        killed = product.run(*stage.scenario.command, points=Points(point, None))
+        met = killed.code == KILLED
+        failures = [] if met or killed.code == 0 else [told(killed)]
+        failures += go_on(stage.scenario, product, end)
+    if failures:
+        stage.keep(name, failures)
+    return Result(
+        point, met, "killed" if met else "ended before", round(time.monotonic() - started, 1), failures
+    )
+
+
+def go_on(scenario: Scenario, product: Forked, end: End) -> Iterator[str]:
+    """What is wrong after the kill: with the looks, with the command that goes on, with the end."""
+    there = (product.workspace / STATE).exists()
+    for words in (("status",), ("state", "check")):
+        looked = product.run(*words)
+        if looked.code != (0 if there else NO_STATE):
+            yield told(looked)
+    known = ends.load(product.workspace) if there else None
+    # Before the first commit there is nothing to go on with, and after the last one of a destroy nothing left.
+    begun = there or (product.workspace / "archive").exists()
+    finished = product.run(*(scenario.onward if begun else scenario.command))
+    if finished.code != (0 if there or not begun else NO_STATE):
+        yield told(finished)
+    yield from judge(product.workspace, known, end)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.kill_matrix")
+    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sample", type=int, help="only so many points, drawn with --seed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--point", help="only this one")
+    parser.add_argument("--jobs", type=int, default=1, help="so many runs at a time")
+    parser.add_argument("--bug", action="store_true", help="with a bug in the product, which this must find")
+    args = parser.parse_args()
+    preload()
+    if args.bug:
+        plant_bug()
+    stage, started = Stage(SCENARIOS[args.scenario], args.folder), time.monotonic()
+    points, end = stage.prepare()
+    chosen = [args.point] if args.point else points
+    if args.sample:
+        chosen = random.Random(args.seed).sample(points, args.sample)
+    results = share_out(chosen, lambda point, name: kill_at(stage, point, name, end), args.folder, args.jobs)
+    for each in results:
+        if each.failures:
+            sys.stderr.write(f"{each.name}\n  " + "\n  ".join(each.failures) + "\n")
+    figures = {
+        "scenario": args.scenario,
+        "points": len(points),
+        "run": len(results),
+        "killed": sum(each.met for each in results),
+        "failed": sum(bool(each.failures) for each in results),
+        "seconds": round(time.monotonic() - started),
+    }
+    sys.stdout.write(json.dumps(figures) + "\n")
+    return 1 if figures["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
