@@ -94,8 +94,12 @@ def test_a_cluster_whose_controllers_are_all_gone_is_made_anew(product: Product)
     kubeconfig = product.workspace / product.state("k0s_cluster.kubeconfig_file")
     before = kubeconfig.read_text()
     act(product, "DELETE", "k0s-controller")
+    # A refresh learns it at once; without one, the silent host would be asked for after two minutes.
+    product.run("status", "--refresh")
+    assert vm_of(product, "k0s-controller")["status"] == "deleted"
     product.run("resume", "--yes")
     assert product.status()["status"] == "completed"
+    assert messages(product, "vm_deleted") == ["gone, and to be made anew"]
     assert messages(product, "workers_reset") == [
         "no controller of their cluster is left; k0s goes from k0s-worker-1"
     ]

@@ -53,20 +53,21 @@ def mark_gone(tx: Transaction, name: str) -> None:
 async def finish(ctx: Context) -> None:
     """Delete every VM that is marked, and wait until Azure has none of them; nothing marked costs nothing.
 
-    Raises AzureError where Azure does not delete them in time.
+    One that a refresh found deleted is made anew as well. Raises AzureError where Azure does not delete them in time.
     """
     vms = ctx.state.azure_resources.virtual_machines
     going = [name for name, vm in vms.items() if vm.status == "deleting"]
-    if not going:
-        return
-    await arm.choose_subscription(ctx)
-    ctx.interrupt.checkpoint()
-    ctx.step(f"deleting {', '.join(going)}")
-    await remove(ctx, going)
-    with ctx.commit() as tx:
-        for name in going:
-            mark_gone(tx, name)
-            ctx.event(tx, "vm_deleted", "gone, and to be made anew", resource=name)
+    gone = [name for name, vm in vms.items() if vm.status == "deleted"]
+    if going:
+        await arm.choose_subscription(ctx)
+        ctx.interrupt.checkpoint()
+        ctx.step(f"deleting {', '.join(going)}")
+        await remove(ctx, going)
+    if going or gone:
+        with ctx.commit() as tx:
+            for name in (*going, *gone):
+                mark_gone(tx, name)
+                ctx.event(tx, "vm_deleted", "gone, and to be made anew", resource=name)
 
 
 async def remove(ctx: Context, names: Sequence[str]) -> None:
