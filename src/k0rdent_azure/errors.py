@@ -14,7 +14,8 @@
     │   ├── AuthenticationError       6   no credential works
     │   ├── AzureUnreachableError     6   no answer at all (DNS, TLS, reset, time-out)
     │   ├── AzureRequestError         6   an answer that is an error; code, status, resource id
-    │   └── DeploymentFailedError     6   the template deployment ended as Failed or Canceled
+    │   ├── DeploymentFailedError     6   the template deployment ended as Failed or Canceled
+    │   └── ReadOnlyError             6   a change was about to be sent where only reading is allowed
     ├── HostError                     7   SSH, cloud-init or WireGuard on a VM or the workstation
     │   ├── HostUnreachableError      7   no SSH connection yet (a fact, not always a fault)
     │   ├── HostKeyMismatchError      7   someone else answers at that address
@@ -22,6 +23,7 @@
     ├── ClusterError                  8   k0sctl, k0s or kcm
     ├── PrerequisiteError             9   a tool or a right is missing on this machine
     ├── DeclinedError                10   the user, or the missing terminal, did not confirm
+    │                                11, 12   results of `validate`: drift, and something could not be read
     ├── InterruptedRunError         130   Ctrl-C; the state says how to go on
     └── TerminatedRunError          143   SIGTERM; the state says how to go on
 
@@ -185,6 +187,10 @@ class DeploymentFailedError(AzureError):
         super().__init__(message, hint=hint)
         self.code = code
         self.resource_id = resource_id
+
+
+class ReadOnlyError(AzureError):
+    """A request that could change something was stopped, before it was sent, in a command that only reads."""
 
 
 class HostError(K0rdentAzureError):

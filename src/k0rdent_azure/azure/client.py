@@ -46,7 +46,10 @@ class ArmResponse:
 
 
 class ArmClient:
-    """One connection pool and one credential to one cloud's Resource Manager. Close it at the end."""
+    """One connection pool and one credential to one cloud's Resource Manager. Close it at the end.
+
+    A `read_only` one raises ReadOnlyError, before anything is sent, where a request could change something.
+    """
 
     def __init__(
         self,
@@ -57,13 +60,16 @@ class ArmClient:
         clock: Clock,
         ca_file: Path | None = None,
         retries: int = DEFAULT_RETRIES,
+        read_only: bool = False,
     ) -> None:
         self.environment = environment
         self.clock = clock
         self.ledger = ledger
         self._credential = credential
         self._pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse] = AsyncPipeline(
-            transport=CloudTransport(clock=clock, endpoint=environment.arm_endpoint, ca_file=ca_file),
+            transport=CloudTransport(
+                clock=clock, endpoint=environment.arm_endpoint, ca_file=ca_file, read_only=read_only
+            ),
             policies=[
                 *_headers(),
                 ArmRetryPolicy(retries),

@@ -146,8 +146,21 @@ def _group_template(
         "contentVersion": CONTENT_VERSION,
         "parameters": {"customData": {"type": "secureObject"}},
         "resources": found,
-        "outputs": {"virtualMachines": {"type": "object", "value": machines}},
+        "outputs": {
+            "virtualMachines": {"type": "object", "value": machines},
+            "baseline": {"type": "object", "value": dict(map(_as_deployed, found))},
+        },
     }
+
+
+def _as_deployed(resource: Mapping[str, object]) -> tuple[str, str]:
+    """A resource's id below the group, and the expression for all that Azure shows of it once it is there.
+
+    Nothing secret is in it: ARM never shows custom data.
+    """
+    kind, name, version = (str(resource[key]) for key in ("type", "name", "apiVersion"))
+    reference = f"reference({resources.resource_id(kind, name)[1:-1]}, '{version}', 'Full')"
+    return f"{kind}/{name}", f"[{reference}]"
 
 
 def _output(names: Names, host: Host) -> dict[str, str]:
@@ -191,6 +204,9 @@ def _subscription_template(
             "template": inner,
         },
     }
+    group_reference = (
+        f"subscriptionResourceId('{group['type']}', '{names.resource_group}'), '{versions.RESOURCES}', 'Full'"
+    )
     outer: dict[str, object] = {
         "$schema": SUBSCRIPTION_SCHEMA,
         "contentVersion": CONTENT_VERSION,
@@ -200,7 +216,12 @@ def _subscription_template(
             "virtualMachines": {
                 "type": "object",
                 "value": f"[reference('{nested_name}').outputs.virtualMachines.value]",
-            }
+            },
+            "group": {"type": "object", "value": f"[reference({group_reference})]"},
+            "baseline": {
+                "type": "object",
+                "value": f"[reference('{nested_name}').outputs.baseline.value]",
+            },
         },
     }
     return _with_record(outer)

@@ -12,14 +12,20 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp import TraceRequestHeadersSentParams
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from k0rdent_azure.clock import Clock
+from k0rdent_azure.errors import ReadOnlyError
 
 #: Real seconds: what a network needs does not depend on how fast a cloud's clock runs.
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 #: One attempt from first to last byte; a server that sends a byte a minute is no server.
 ATTEMPT_TIMEOUT = 180.0
+
+
+#: What changes nothing (RFC 9110, safe methods).
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(slots=True)
@@ -30,11 +36,14 @@ class Attempt:
 
 
 class CloudTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core imports it lazily, as Any
-    """Waits between retries in cloud seconds. `ca_file` is trusted in place of the system's authorities."""
+    """Waits between retries in cloud seconds. `ca_file` is trusted in place of the system's authorities.
+
+    A `read_only` one sends nothing that could change something, whoever asks for it.
+    """
 
     session: aiohttp.ClientSession | None
 
-    def __init__(self, *, clock: Clock, endpoint: str, ca_file: Path | None) -> None:
+    def __init__(self, *, clock: Clock, endpoint: str, ca_file: Path | None, read_only: bool = False) -> None:
         # No proxy can reach a loopback address of this machine, whatever HTTPS_PROXY says.
         self._use_proxy = not is_loopback(endpoint)
         super().__init__(
@@ -42,6 +51,7 @@ class CloudTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core impo
         )
         self._clock = clock
         self._ca_file = ca_file
+        self._read_only = read_only
 
     async def open(self) -> None:
         """Make the session at first use, in the running loop; one TLS context lets connections be reused."""
@@ -55,6 +65,13 @@ class CloudTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core impo
                 trace_configs=[_counting()],
             )
         await super().open()
+
+    async def send(self, request: HttpRequest, **options: object) -> AsyncHttpResponse:
+        """Raises ReadOnlyError before anything is sent where a read-only transport is to change something."""
+        if self._read_only and request.method.upper() not in READING:
+            raise ReadOnlyError(f"{request.method} {urlsplit(request.url).path}: nothing is changed here")
+        answer: AsyncHttpResponse = await super().send(request, **options)
+        return answer
 
     async def sleep(self, duration: float) -> None:
         """Called by the retry policy only."""

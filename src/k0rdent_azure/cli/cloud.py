@@ -56,12 +56,19 @@ def rehearsal_seed() -> int:
 PATIENCE, A_LOOK = 6, 2
 
 
-def outside(config: Config, workspace: Workspace, *, retries: int = PATIENCE) -> Outside:
-    """Everything beyond this process that a run needs, for the cloud that `config` names."""
-    return _rehearsal(workspace, retries) if config.azure.cloud == "rehearsal" else _azure(config, retries)
+def outside(
+    config: Config, workspace: Workspace, *, retries: int = PATIENCE, read_only: bool = False
+) -> Outside:
+    """Everything beyond this process that a run needs, for the cloud that `config` names.
+
+    With `read_only`, ARM is sent nothing that could change something.
+    """
+    if config.azure.cloud == "rehearsal":
+        return _rehearsal(workspace, retries, read_only)
+    return _azure(config, retries, read_only)
 
 
-def _azure(config: Config, retries: int) -> Outside:
+def _azure(config: Config, retries: int, read_only: bool) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
     from k0rdent_azure.azure.credentials import default_credential
@@ -81,6 +88,7 @@ def _azure(config: Config, retries: int) -> Outside:
             ledger=ledger,
             clock=clock,
             retries=retries,
+            read_only=read_only,
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(None),
@@ -91,7 +99,7 @@ def _azure(config: Config, retries: int) -> Outside:
     )
 
 
-def _rehearsal(workspace: Workspace, retries: int) -> Outside:
+def _rehearsal(workspace: Workspace, retries: int, read_only: bool) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import AzureEnvironment
     from k0rdent_azure.azure.credentials import client_secret_credential
@@ -127,6 +135,7 @@ def _rehearsal(workspace: Workspace, retries: int) -> Outside:
             clock=clock,
             ca_file=endpoint.ca_file,
             retries=retries,
+            read_only=read_only,
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(rehearsal_k0sctl),

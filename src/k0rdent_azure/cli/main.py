@@ -26,6 +26,7 @@ COMMANDS = (
     "resume",
     "status",
     "vm",
+    "validate",
     "events",
     "event",
     "state",
@@ -53,7 +54,8 @@ exit codes:
   0 success            4 state file               8 k0sctl, k0s or kcm
   1 other failure      5 another run holds it     9 a prerequisite is missing
   2 usage              6 Azure                   10 not confirmed
-  3 configuration      7 SSH, cloud-init, VPN   130 Ctrl-C, 143 SIGTERM
+  3 configuration      7 SSH, cloud-init, VPN   11, 12 drift, something not read (validate)
+                                                130 Ctrl-C, 143 SIGTERM
 """
 
 

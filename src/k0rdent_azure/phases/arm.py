@@ -18,6 +18,7 @@ from k0rdent_azure.errors import AzureError, AzureRequestError, DeploymentFailed
 from k0rdent_azure.hosts.cloud_init import user_data
 from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
+from k0rdent_azure.phases.baseline import record_baseline
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.model import ArmDeployment, State
 from k0rdent_azure.state.transaction import Transaction
@@ -158,6 +159,7 @@ def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
                 "last_checked": ctx.now,
             },
         )
+    record_baseline(ctx, tx, view)
 
 
 async def start_removal(ctx: Context) -> bool:

@@ -225,6 +225,25 @@ class VirtualMachine(msgspec.Struct, kw_only=True):
     full_zones: list[str] = []
 
 
+class BaselineDifference(msgspec.Struct, kw_only=True):
+    """One value that Azure showed right after deployment in place of the wanted one, on all of `resources`.
+
+    `value` is in the form in which it is compared, None where nothing was there. `resources` are ids below the group
+    (`.` is the group itself), a type with `/*` for all of it, or `*` for everything that was deployed.
+    """
+
+    field: str
+    value: str | None = None
+    resources: list[str] = []
+
+
+class Baseline(msgspec.Struct, kw_only=True):
+    """How Azure's answer to a deployment differed from what was wanted: what drift is not."""
+
+    recorded_at: str
+    differences: list[BaselineDifference] = []
+
+
 class AzureResources(msgspec.Struct, kw_only=True):
     resource_group: ResourceGroup | None = None
     network: Network | None = None
@@ -232,6 +251,8 @@ class AzureResources(msgspec.Struct, kw_only=True):
     virtual_machines: dict[str, VirtualMachine] = {}
     deployment: ArmDeployment | None = None
     subscription_id: str | None = None
+    #: What Azure showed right after deployment and nobody had asked for, which is no drift; absent before that.
+    baseline: Baseline | None = None
 
 
 class Peer(msgspec.Struct, kw_only=True):

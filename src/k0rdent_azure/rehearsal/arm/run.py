@@ -122,7 +122,11 @@ class Run:
         elif item.type.lower() == GROUPS.lower():
             body = self._body(item)
             group, ended = plan_group(self._plan, item.id, item.name, body, max(item.ends))
-            item.shown = {"properties": {"provisioningState": "Succeeded"}, "location": group.location}
+            item.shown = {
+                "properties": {"provisioningState": "Succeeded"},
+                "location": group.location,
+                "tags": group.tags,
+            }
             self._record(item, ended)
         else:
             self._deploy_resource(item)
@@ -268,7 +272,10 @@ class Run:
         """`reference(name or id)`: of this template, which is then waited for, or of what is there."""
         for needed in items.find(self._items, wanted):
             self._wait_for(item, needed)
-            return needed.shown if is_full else needed.shown.get("properties", {})
+            # What came after it may have left something on it: an interface on its address, say.
+            present = self._plan.resource(needed.id)
+            shown = present.body if present is not None else needed.shown
+            return shown if is_full else shown.get("properties", {})
         present = self._plan.resource(wanted)
         if present is None:
             return self._present_deployment(wanted, is_full=is_full)

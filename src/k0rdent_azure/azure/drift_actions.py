@@ -1,0 +1,74 @@
+"""What to do now about each kind of drift: one command where one does it, else one sentence.
+
+Names come from Azure and are pasted into a shell by people, so each is quoted.
+"""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from k0rdent_azure.azure.drift_facts import RULE, VM
+from k0rdent_azure.state.finding import Finding
+
+
+def action(finding: Finding, *, host: str = "", is_spot: bool = False) -> str:
+    """The sentence or command for `finding`, whose own `action` plays no part. `host` is the VM that it belongs to."""
+    if finding.kind == "missing":
+        return _missing(finding, host)
+    if finding.kind == "unexpected":
+        return _unexpected(finding)
+    return _changed(finding, is_spot=is_spot)
+
+
+def _missing(finding: Finding, host: str) -> str:
+    if host:
+        return f"make the VM anew: k0rdent-azure replace {quote(f'vm/{host}')}"
+    return f"find out who deleted it: az monitor activity-log list --resource-id {quote(finding.resource)}"
+
+
+def _unexpected(finding: Finding) -> str:
+    if finding.type == RULE:
+        return f"remove it: az network nsg rule delete --ids {quote(finding.resource)}"
+    if finding.type == VM:
+        return "move it to another group: destroy deletes this one with all that is in it"
+    return "leave it, with an ignore rule that says why, or move it: destroy deletes the group with all that is in it"
+
+
+def _changed(finding: Finding, *, is_spot: bool) -> str:
+    field, resource = finding.field or "", quote(finding.resource)
+    if field == "power_state":
+        return _start(finding, is_spot=is_spot)
+    if field.startswith("tags."):
+        return _tag(finding)
+    if finding.severity == "info" and field == "provisioning_state":
+        return "something is being done with it; look again in a few minutes"
+    by_repair = {
+        "resize": f"give it its size back (it restarts): az vm resize --ids {resource} --size "
+        + quote(finding.expected or ""),
+        "adopt": "take it over with validate --sync, then resume brings the VPN to it",
+        "recreate": f"make it anew: k0rdent-azure replace {quote(f'vm/{finding.name}')}"
+        if finding.type == VM
+        else f"see why: az monitor activity-log list --resource-id {resource}",
+        "restore": f"put it back to {finding.expected}" if finding.expected else "take it away again",
+    }
+    return by_repair.get(
+        finding.repair, f"find out why: az monitor activity-log list --resource-id {resource}"
+    )
+
+
+def _start(finding: Finding, *, is_spot: bool) -> str:
+    if finding.severity == "info":
+        return "it is coming up; look again in a few minutes"
+    start = f"az vm start --ids {quote(finding.resource)}"
+    is_eviction = is_spot and (finding.found or "").lower().startswith("dealloc")
+    return f"evicted, it seems; start it when there is room: {start}" if is_eviction else f"start it: {start}"
+
+
+def _tag(finding: Finding) -> str:
+    name = (finding.field or "").removeprefix("tags.")
+    if finding.expected is None:
+        return "leave it, or say why it is there in an ignore rule"
+    pair = quote(f"{name}={finding.expected}")
+    return (
+        f"put it back: az tag update --resource-id {quote(finding.resource)} --operation Merge --tags {pair}"
+    )

@@ -1,0 +1,80 @@
+"""Compares what this deployment wants with what there is in Azure. Reads only, and needs no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from k0rdent_azure.azure.drift import Found, compare
+from k0rdent_azure.azure.drift_baseline import Known
+from k0rdent_azure.azure.drift_wanted import Wanted
+from k0rdent_azure.azure.inventory import group_id
+from k0rdent_azure.azure.survey import survey
+from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.topology import Names
+from k0rdent_azure.errors import StateError
+from k0rdent_azure.phases.baseline import known_of, wanted_of
+from k0rdent_azure.phases.context import Outside
+from k0rdent_azure.state.finding import Finding
+from k0rdent_azure.state.model import State
+
+#: What requests are counted under, in place of a phase.
+LEDGER_NAME = "validate"
+#: Statuses of what a run has still to make, or is about to make anew.
+_NOT_YET = frozenset({"pending", "creating", "deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The two sides and what lies between them. `findings` holds everything, the worst first."""
+
+    wanted: Wanted
+    found: Found
+    known: Known
+    findings: Sequence[Finding]
+
+
+async def validate(config: Config, names: Names, state: State, outside: Outside) -> Comparison:
+    """Read Azure and compare. Raises StateError where nothing was handed to Azure yet, AzureError where nothing
+    could be read; a part that could not be read is in `found.unread`.
+    """
+    subscription = state.azure_resources.subscription_id
+    if subscription is None or state.azure_resources.deployment is None:
+        raise StateError(
+            f"nothing of {names.deployment_id} was handed to Azure yet, so there is nothing to compare",
+            hint="create it with: k0rdent-azure deploy",
+        )
+    outside.ledger.phase = LEDGER_NAME
+    found = await survey(outside.arm, subscription, names.resource_group)
+    return again(config, names, state, found)
+
+
+def again(config: Config, names: Names, state: State, found: Found) -> Comparison:
+    """The comparison of what was read with `state`, which may be another one by now. Asks nobody."""
+    there = wanted_of(config, names, state)
+    known = known_of(state, there)
+    findings = compare(there, found, known, not_yet=not_yet(names, state, there))
+    return Comparison(there, found, known, findings)
+
+
+def not_yet(names: Names, state: State, there: Wanted) -> Collection[str]:
+    """Ids, in lower case, of what the state itself says is not made yet, or is being made anew."""
+    azure = state.azure_resources
+    waiting = {name for name, vm in azure.virtual_machines.items() if vm.status in _NOT_YET}
+    ids = {key for key, each in there.resources.items() if each.host in waiting}
+    return ids | {each.lower() for each in _shared(names, state)}
+
+
+def _shared(names: Names, state: State) -> Iterator[str]:
+    azure = state.azure_resources
+    scope = group_id(azure.subscription_id or "", names.resource_group)
+    provider = f"{scope}/providers/Microsoft.Network"
+    if azure.resource_group is not None and azure.resource_group.status in _NOT_YET:
+        yield scope
+    if azure.network is not None and azure.network.vnet.status in _NOT_YET:
+        vnet = f"{provider}/virtualNetworks/{names.vnet}"
+        yield from (vnet, f"{vnet}/subnets/{names.subnet}")
+    if azure.network is not None and azure.network.nsg.status in _NOT_YET:
+        yield f"{provider}/networkSecurityGroups/{names.nsg}"
+    if azure.ssh_key is not None and azure.ssh_key.status in _NOT_YET:
+        yield f"{scope}/providers/Microsoft.Compute/sshPublicKeys/{names.ssh_key}"
