@@ -87,7 +87,7 @@ def _wrap_arm(points: Points) -> None:
         points.end(name)
         return answer
 
-    CloudTransport.send = send
+    CloudTransport.send = send  # type: ignore[method-assign]
 
 
 def _wrap_ssh(points: Points) -> None:
