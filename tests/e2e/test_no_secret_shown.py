@@ -28,6 +28,9 @@ KEEPERS = (
 LOOKS = (
     ("status",),
     ("status", "--json"),
+    ("status", "--refresh", "--json"),
+    ("vm", "show", "k0s-controller"),
+    ("vm", "show", "k0s-controller", "--refresh", "--json"),
     ("events",),
     ("events", "--json"),
     ("plan",),

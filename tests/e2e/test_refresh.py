@@ -7,9 +7,10 @@ import os
 
 import pytest
 
+from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.rehearsal import faults
 from tests.e2e.conftest import Product
-from tests.e2e.test_failures import arm_fault
+from tests.e2e.test_failures import arm, arm_fault
 
 pytestmark = pytest.mark.e2e
 
@@ -97,3 +98,27 @@ def test_during_a_run_its_own_facts_are_shown(product: Product) -> None:
     assert not [path for path in queries if "virtualMachines" in path]
     process.communicate(timeout=180)
     assert process.returncode == 0
+
+
+def test_what_a_colleague_stopped_is_seen_and_brought_back(finished: Product) -> None:
+    product = finished
+
+    async def deallocate(client: ArmClient, subscription: str) -> None:
+        group = product.state("azure_resources.resource_group.name")
+        vm = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines"
+        await client.request("POST", f"{vm}/k0s-worker-1/deallocate", api_version="2023-09-01")
+
+    assert product.status()["next"]["command"] is None
+    arm(product, deallocate)
+    product.wait_for(
+        lambda: bool(product.run("status", "--refresh", "--json").json["refresh"]["changes"]), "the change"
+    )
+    seen = product.status()
+    assert {vm["name"]: vm["status"] for vm in seen["vms"]}["k0s-worker-1"] == "stopped"
+    assert "k0s-worker-1 is stopped" in seen["next"]["reason"]
+    (event,) = product.run("events", "--action", "vm_changed", "--json").lines
+    assert event["resource"] == "k0s-worker-1"
+
+    product.run("resume", "--yes")
+    assert product.run("status", "--refresh", "--json").json["next"]["command"] is None
+    assert product.status()["vms"][-1]["power_state"] == "VM running"

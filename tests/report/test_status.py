@@ -193,3 +193,15 @@ def test_json_is_plain_and_keeps_its_keys() -> None:
 def test_a_finished_deployment_elsewhere_is_used_by_its_full_path() -> None:
     made = summary(state(complete()), now=NOW, live_holder=None, directory=Path("/srv/west"))
     assert "/srv/west/k0sctl-config/k0rdent-7k2p9xqa-kubeconfig" in made.next.reason
+
+
+@pytest.mark.parametrize("status", ["stopped", "deleted", "failed"])
+def test_a_vm_that_is_down_is_the_next_thing_to_do(status: str) -> None:
+    data = complete()
+    names = list(data["azure_resources"]["virtual_machines"])
+    for name in names:
+        data["azure_resources"]["virtual_machines"][name]["status"] = status
+    made = report(data)
+    assert made.next.command == "k0rdent-azure resume"
+    assert f"{names[0]} is {status}" in made.next.reason
+    assert f"and {len(names) - 3} more" in made.next.reason

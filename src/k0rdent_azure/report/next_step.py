@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from k0rdent_azure.state.lock import Holder
 
 PROGRAM = "k0rdent-azure"
+#: VMs that a reason names; the table shows all.
+MOST_NAMED = 3
 
 
 def run_row(state: State, now: datetime, holder: Holder | None) -> RunRow:
@@ -68,7 +70,7 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM, directory: Path
             command=f"{program} destroy", reason="nothing is left of this deployment; archive its state"
         )
     if status == "completed":
-        return Next(command=None, reason=_use(state, directory))
+        return _when_complete(state, program, directory)
     if status == "pending":
         return Next(command=f"{program} deploy", reason="the state is prepared and no phase has begun")
     reasons = {
@@ -77,6 +79,21 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM, directory: Path
         "in_progress": f"look at what exists, then go on from {phase}; nothing is created twice",
     }
     return Next(command=f"{program} resume", reason=reasons[status])
+
+
+def _when_complete(state: State, program: str, directory: Path) -> Next:
+    down = _down(state)
+    if down:
+        return Next(command=f"{program} resume", reason=f"bring back what is down: {down}")
+    return Next(command=None, reason=_use(state, directory))
+
+
+def _down(state: State) -> str:
+    """The VMs that were seen to be down after all was done, each with how it is."""
+    vms = state.azure_resources.virtual_machines.items()
+    found = [f"{name} is {vm.status}" for name, vm in vms if vm.status in ("stopped", "deleted", "failed")]
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(found[:MOST_NAMED]) + more
 
 
 def _use(state: State, directory: Path) -> str:
