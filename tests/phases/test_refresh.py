@@ -129,6 +129,39 @@ async def test_without_azure_the_last_known_state_stays(tmp_path: Path) -> None:
         assert made.counted() == len(made.requests())
 
 
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"kind": "http", "status": 429, "retry_after": 20},
+        {"kind": "http", "status": 500},
+        {"kind": "disconnect"},
+        {"kind": "partial"},
+        {"kind": "malformed"},
+        {"kind": "expired-token"},
+    ],
+    ids=lambda broken: "-".join(map(str, broken.values())),
+)
+async def test_each_fault_at_each_request_is_overcome_or_changes_nothing(
+    tmp_path: Path, broken: dict[str, object], at: int, times: int | None
+) -> None:
+    async with deployed(tmp_path) as made:
+        await change(made, "POST", "k0s-worker-1", "/deallocate")
+        faults.add(made.world.directory, faults.Fault(**broken, at=at, times=times))  # type: ignore[arg-type]
+        before = made.store.read().state.azure_resources
+        try:
+            await look(made)
+        except AzureError:
+            assert made.store.read().state.azure_resources == before
+        else:
+            assert (
+                made.store.read().state.azure_resources.virtual_machines["k0s-worker-1"].status == "stopped"
+            )
+            assert times is not None or broken["kind"] == "expired-token"
+        assert made.counted() == len(made.requests()) - 1, "the colleague's request is not ours"
+
+
 async def test_who_sees_only_the_group_learns_what_it_can(tmp_path: Path) -> None:
     async with deployed(tmp_path) as made:
         everywhere = f"subscriptions/{made.world.subscription_id}/providers/Microsoft.Compute"

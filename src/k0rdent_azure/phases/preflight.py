@@ -14,7 +14,7 @@ from k0rdent_azure.errors import AzureError, AzureRequestError
 from k0rdent_azure.phases.context import Context
 
 #: What to do with such advice: nothing was started, so Azure is not asked for anything by `destroy`.
-_THEN = "nothing was created: destroy, change k0rdent.yaml, deploy"
+_THEN = "Nothing was created: destroy, change k0rdent.yaml, deploy"
 _SIZE_REFUSED = frozenset({"SkuNotAvailable"})
 
 
