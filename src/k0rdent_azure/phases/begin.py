@@ -43,7 +43,7 @@ def initial_document(
     }
     optional = {"config_file": config_file, "config_digest": config_digest}
     metadata |= {key: value for key, value in optional.items() if value is not None}
-    learned = {"durations": msgspec.to_builtins(durations)} if durations is not None else {}
+    learned = {"durations": msgspec.to_builtins(durations)} if durations not in (None, Durations()) else {}
     return {
         "metadata": metadata,
         "configuration": to_snapshot(config, resource_group=names.resource_group),

@@ -12,7 +12,7 @@ from k0rdent_azure.state.model import Durations, State
 from k0rdent_azure.state.transaction import Transaction
 
 #: How many of each kind are kept; the newest.
-KEPT = 20
+KEPT = 10
 #: Archived states that are read at most: each holds what those before it took, so one good one is enough.
 MOST_READ = 3
 

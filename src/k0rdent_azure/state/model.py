@@ -124,7 +124,7 @@ class ApiCalls(msgspec.Struct, kw_only=True):
 
 
 class Durations(msgspec.Struct, kw_only=True):
-    """What deployments in this workspace took, in cloud seconds, oldest first: the newest 20 of each kind.
+    """What deployments in this workspace took, in cloud seconds, oldest first: the newest 10 of each kind.
 
     A new deployment takes over those of the archived one before it; the moments to ask ARM follow from them.
     """
