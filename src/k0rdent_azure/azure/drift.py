@@ -11,7 +11,7 @@ from k0rdent_azure.azure.drift_actions import action
 from k0rdent_azure.azure.drift_baseline import EXISTS, Change, Difference, Known, differences
 from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts
 from k0rdent_azure.azure.drift_rules import Verdict, judge, judge_unexpected
-from k0rdent_azure.azure.drift_values import NOTHING, word
+from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.template import TAG_DEPLOYMENT
 from k0rdent_azure.state.finding import Finding, FindingKind, Unread, worst_first
@@ -127,8 +127,12 @@ def _finding(
         type=each.type,
         name=each.name,
         field=change.field if change else None,
-        expected=change.wanted.text if change and change.wanted else None,
-        found=change.found.text if change and change.found else None,
+        expected=_shown(change.wanted) if change else None,
+        found=_shown(change.found) if change else None,
         repair=verdict.repair,
     )
     return msgspec.structs.replace(found, action=action(found, host=each.host, is_spot=is_spot))
+
+
+def _shown(fact: Fact | None) -> str | None:
+    return fact.text or None if fact else None

@@ -169,7 +169,8 @@ def _ssh_key(properties: Body) -> Facts:
 
 
 def _address(properties: Body) -> Facts:
-    owner = text(mapping(properties, "ipConfiguration"), "id").partition("/ipConfigurations/")[0]
+    # `…/networkInterfaces/<name>/ipConfigurations/<name>`
+    owner = text(mapping(properties, "ipConfiguration"), "id").rsplit("/", 2)[0]
     return {
         "allocation": option(text(properties, "publicIPAllocationMethod"), "Dynamic"),
         "version": option(text(properties, "publicIPAddressVersion"), "IPv4"),

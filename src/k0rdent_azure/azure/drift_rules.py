@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from k0rdent_azure.azure.drift_facts import (
     ADDRESS,
+    DISK,
     NETWORK,
     RULE,
     SECURITY_GROUP,
@@ -60,6 +61,7 @@ _TABLE: tuple[Rule, ...] = (
     Rule("changed", VM, "boot_diagnostics", "info", "restore"),
     Rule("changed", VM, "data_disks", "info", "none"),
     Rule("changed", VM, "eviction_policy", "warning", "none"),
+    Rule("changed", DISK, "managed_by", "critical", "none"),
     Rule("changed", SSH_KEY, "public_key", "warning", "restore"),
     Rule("changed", ADDRESS, "address", "critical", "adopt"),
     Rule("changed", ADDRESS, "attached_to", "critical", "restore"),
