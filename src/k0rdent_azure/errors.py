@@ -179,14 +179,24 @@ class AzureRequestError(AzureError):
 
 
 class DeploymentFailedError(AzureError):
-    """A template deployment ended as Failed or Canceled; `code` and `resource_id` name the first cause."""
+    """A template deployment ended as Failed or Canceled; `code` and `resource_id` name the first cause.
+
+    `quota` is the one that it would exceed, where ARM told it.
+    """
 
     def __init__(
-        self, message: str, *, code: str, resource_id: str | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        code: str,
+        resource_id: str | None = None,
+        hint: str | None = None,
+        quota: Quota | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
         self.resource_id = resource_id
+        self.quota = quota
 
 
 class ReadOnlyError(AzureError):

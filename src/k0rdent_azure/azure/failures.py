@@ -189,4 +189,5 @@ def deployment_failed(
         code=error.code,
         resource_id=resource_id or error.resource_id,
         hint=told.hint or "mend the cause, then run resume",
+        quota=quota_of(error.message),
     )

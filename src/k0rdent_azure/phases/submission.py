@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from k0rdent_azure.azure.deployments import ENDED, DeploymentView
 from k0rdent_azure.errors import AzureRequestError
-from k0rdent_azure.phases import arm, preflight
+from k0rdent_azure.phases import arm, refusal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.model import ArmDeployment, PendingOperation, State
 
@@ -87,7 +87,7 @@ async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
     except AzureRequestError as error:
         if error.code != "DeploymentActive":
             _reject(ctx, only)
-            await preflight.advise(ctx, error)
+            await refusal.advise(ctx, error)
             raise
         active = await arm.get(ctx)
         if active is None:

@@ -12,7 +12,7 @@ from k0rdent_azure.azure import deployments
 from k0rdent_azure.azure.arm_errors import vm_of
 from k0rdent_azure.azure.deployments import DeploymentView, VmFailure
 from k0rdent_azure.errors import AzureError
-from k0rdent_azure.phases import arm, placement, submission, vm_removal
+from k0rdent_azure.phases import arm, placement, refusal, submission, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.transaction import Transaction
 
@@ -35,6 +35,7 @@ async def after_failure(ctx: Context, view: DeploymentView) -> None:
         for name, failure in failures.items():
             _record_failure(ctx, tx, name, failure, moves.get(name))
     if not moves:
+        await refusal.advise(ctx, error)
         raise error
     await vm_removal.finish(ctx)
     await submission.submit(ctx)

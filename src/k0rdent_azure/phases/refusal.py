@@ -1,6 +1,7 @@
-"""When ARM refuses a deployment for its sizes or for a quota: which zones and sizes would work instead.
+"""When ARM refuses VMs for their size or for a quota: which zones and sizes would work instead.
 
-Azure is asked for its sizes only now, once, and the answer is kept for some hours.
+It does so before it starts anything, or, of a nested deployment, when that one begins. Azure is asked for its sizes
+only now, once, and the answer is kept for some hours.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from k0rdent_azure.azure.alternatives import Use
 from k0rdent_azure.azure.skus import VmSize
 from k0rdent_azure.config.images import image_traits
 from k0rdent_azure.config.topology import hosts
-from k0rdent_azure.errors import AzureError, AzureRequestError
+from k0rdent_azure.errors import AzureError, AzureRequestError, DeploymentFailedError
 from k0rdent_azure.phases.context import Context
 
-#: What to do with such advice: nothing was started, so Azure is not asked for anything by `destroy`.
-_THEN = "Nothing was created: destroy, change k0rdent.yaml, deploy"
+#: What to do with such advice; the configuration of a deployment never changes.
+_THEN = "With another size or zone: destroy, change k0rdent.yaml, deploy"
 _SIZE_REFUSED = frozenset({"SkuNotAvailable"})
 
 
-async def advise(ctx: Context, error: AzureRequestError) -> None:
+async def advise(ctx: Context, error: AzureRequestError | DeploymentFailedError) -> None:
     """Put into the hint of `error` what would work; where that cannot be told, the hint stays as it is."""
     if error.code not in _SIZE_REFUSED and error.quota is None:
         return
@@ -29,7 +30,7 @@ async def advise(ctx: Context, error: AzureRequestError) -> None:
         return
     if error.quota is not None:
         found = alternatives.for_quota(_uses(ctx), sizes, error.quota)
-        wider = " (or ask for more: portal, Subscriptions, Usage + quotas)"
+        wider = "; with a larger quota (portal: Subscriptions, Usage + quotas): resume"
     else:
         found, wider = alternatives.for_refused(_uses(ctx), sizes, error.message), ""
     if found:
