@@ -1,4 +1,4 @@
-"""`recover`: put a good copy in the place of a state file that is damaged or gone."""
+"""`recover`: put a good copy, or a new one made from what exists, in the place of a lost state file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from k0rdent_azure.state.recovery import Copy, Recovery
     from k0rdent_azure.state.storage import Storage
 
+CLOUDS = ("AzureCloud", "AzureUSGovernment", "AzureChinaCloud", "rehearsal")
 EPILOG = """\
 examples:
   k0rdent-azure recover                              which copies there are, and what restores each
   k0rdent-azure recover --from-backup                the version before the newest commit
   k0rdent-azure recover --from-snapshot latest
+  k0rdent-azure recover --from-azure --dry-run       no copy is left: what Azure and the hosts still know
 
-It restores from disk. The damaged file stays beside the restored one, with the ending .damaged-<time>; events in it
-that are newer than the copy are taken over. A state file that can be read is not replaced: see `rollback`.
+The damaged file stays beside the new one, with the ending .damaged-<time>; events in it that are newer than the copy
+are taken over. A state file that can be read is not replaced: see `rollback`. --from-azure only reads in Azure and on
+hosts; it logs in to a host whose key is known nowhere any more only if you say that its fingerprint is right.
 """
 
 
@@ -39,6 +42,24 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     source.add_argument(
         "--from-snapshot", metavar="NAME", help="latest, a serial, or the beginning of a name"
     )
+    source.add_argument(
+        "--from-azure",
+        nargs="?",
+        const="",
+        metavar="DEPLOYMENT_ID",
+        help="make it anew from Azure, the hosts and the files that are left",
+    )
+    parser.add_argument("--resource-group", metavar="G", help="with --from-azure: only in this group")
+    parser.add_argument("--subscription", metavar="S", help="with --from-azure: look in this subscription")
+    parser.add_argument(
+        "--cloud", choices=CLOUDS, help="with --from-azure: the cloud, where no k0rdent.yaml tells"
+    )
+    parser.add_argument(
+        "--trust-hosts",
+        action="store_true",
+        help="believe the host keys that are shown (they are printed), where none is pinned",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="with --from-azure: only show what was found")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -47,14 +68,32 @@ def run(args: argparse.Namespace) -> int:
     """Keys of `--json`: source (kind, name, serial, age_seconds), serial, damaged, unread[], older[] (path, restored,
     damaged), events (taken, unproven, unread). Without a source: state, copies[] (kind, name, serial, lineage,
     age_seconds, fault, command), and exit code 2.
+
+    With --from-azure: deployment_id, subscription_id, resource_group, record (its provisioning state, null without
+    one), sources[], requests, phase, status, virtual_machines[] (name, status, public_ip, keys), lost[] (what, means,
+    do), events (found, unread), written (serial, damaged, taken, unproven, unread; null with --dry-run).
     """
     workspace = Workspace(args.workspace)
+    _refuse_lonely(args)
+    if args.from_azure is not None:
+        from k0rdent_azure.cli.recover_azure import from_azure
+
+        args.deployment_id = args.from_azure or None
+        return from_azure(workspace, args)
     storage = workspace.store().storage
     if not (args.from_backup or args.from_snapshot):
         return _offer(workspace, storage, as_json=args.json)
     with workspace.run_lock().acquire("recover"):
         _recover(workspace, storage, args)
     return 0
+
+
+def _refuse_lonely(args: argparse.Namespace) -> None:
+    """Raise UsageError for a flag of --from-azure without it."""
+    flags = ("resource_group", "subscription", "cloud", "trust_hosts", "dry_run")
+    given = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]
+    if given and args.from_azure is None:
+        raise UsageError(f"{given[0]} goes with --from-azure")
 
 
 def _recover(workspace: Workspace, storage: Storage, args: argparse.Namespace) -> None:
@@ -88,7 +127,9 @@ def _offer(workspace: Workspace, storage: Storage, *, as_json: bool) -> int:
             said = f"broken: {copy.fault}" if copy.fault else workspace.command(copy.command)
             sys.stdout.write(f"{clean(_named(copy))}\n  {clean(said)}\n")
         sys.stdout.flush()
-        rest = "choose a copy to restore" if any(not copy.fault for copy in found) else "no copy can be used"
+        anew = workspace.command("recover --from-azure")
+        usable = any(not copy.fault for copy in found)
+        rest = "choose a copy to restore" if usable else f"no copy can be used; make it anew: {anew}"
         show_notice(f"{storage.where} is {state}; {rest}")
     return UsageError.exit_code
 

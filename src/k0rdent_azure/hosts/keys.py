@@ -55,3 +55,8 @@ def wireguard_public_from_private(private: str) -> str:
     except ValueError:
         raise HostError("a WireGuard private key is not 32 bytes in base64") from None
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def fingerprint(public: str) -> str:
+    """An SSH public key as `ssh-keygen -l` and Azure's serial console show it: `SHA256:…`."""
+    return asyncssh.import_public_key(public).get_fingerprint()

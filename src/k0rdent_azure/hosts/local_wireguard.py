@@ -13,7 +13,7 @@ from pathlib import Path
 from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.hosts.command import CommandResult, failed
 from k0rdent_azure.hosts.local_command import execute
-from k0rdent_azure.hosts.wireguard import PeerStatus, parse_dump
+from k0rdent_azure.hosts.wireguard import PeerStatus, parse_dump, private_key_in_dump
 
 #: Real seconds: a look answers at once; wg-quick may wait for a name server or a user-space WireGuard.
 LOOK_LIMIT = 10.0
@@ -32,12 +32,12 @@ class LocalWorkstation:
 
     async def up(self, config_path: Path, interface: str) -> None:
         words = [_tool("wg-quick"), "up", _absolute(config_path)]
-        if self._may_be_up(interface) and await self._look(interface) is not None:
+        if self._may_be_up(interface) and await self._dump(interface) is not None:
             return
         await self._change(words, interface)
 
     async def down(self, interface: str) -> None:
-        if not self._may_be_up(interface) or await self._look(interface) is None:
+        if not self._may_be_up(interface) or await self._dump(interface) is None:
             return
         # Not `wg-quick down`: for an interface that came up from a file of ours it would want that file
         # again, which may be gone or changed. Our configurations leave nothing behind but the interface.
@@ -50,13 +50,18 @@ class LocalWorkstation:
 
     async def peers(self, interface: str) -> dict[str, PeerStatus] | None:
         _tool("wg")
-        return await self._look(interface) if self._may_be_up(interface) else None
+        dump = await self._dump(interface) if self._may_be_up(interface) else None
+        return None if dump is None else parse_dump(dump)
+
+    async def private_key(self, interface: str) -> str | None:
+        _tool("wg")
+        return private_key_in_dump(await self._dump(interface) or "") if self._may_be_up(interface) else None
 
     def _may_be_up(self, interface: str) -> bool:
         """What can be told without root: Linux shows the names of all interfaces to everybody."""
         return self._mac or not Path("/sys/class/net").is_dir() or Path("/sys/class/net", interface).exists()
 
-    async def _look(self, interface: str) -> dict[str, PeerStatus] | None:
+    async def _dump(self, interface: str) -> str | None:
         real = await self._real_name(interface) if self._mac else interface
         if real is None:
             return None
@@ -66,7 +71,7 @@ class LocalWorkstation:
                 f"only root may look at {interface}, and sudo would have to ask for a password",
                 hint="run: sudo -v    and then: k0rdent-azure resume",
             )
-        return parse_dump(result.stdout) if result.exit_status == 0 else None
+        return result.stdout if result.exit_status == 0 else None
 
     async def _real_name(self, interface: str) -> str | None:
         result = await self._privileged(["cat", str(_name_file(interface))], LOOK_LIMIT)

@@ -72,6 +72,29 @@ async def login(
         raise
 
 
+async def shown_host_key(
+    address: str, *, tunnel: asyncssh.SSHClientConnection | None, timeout: float, port: int = 22
+) -> str | None:
+    """The ed25519 key that an SSH server shows, as `ssh-ed25519 AAAA…`; nobody logs in. None without an answer.
+
+    `timeout` is in real seconds.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            sock = None if tunnel is not None else await _dial(address, port)
+            key = await asyncssh.get_server_host_key(
+                address,
+                port,
+                tunnel=tunnel if tunnel is not None else (),
+                sock=sock,
+                server_host_key_algs=["ssh-ed25519"],
+                config=[],
+            )
+    except (asyncssh.Error, OSError):
+        return None
+    return None if key is None else " ".join(key.export_public_key("openssh").decode().split()[:2])
+
+
 async def _handshake(
     target: Target,
     host_key: asyncssh.SSHKey,

@@ -14,7 +14,7 @@ import asyncssh
 
 from k0rdent_azure.errors import HostError, HostUnreachableError
 from k0rdent_azure.hosts.command import CommandResult, failed, timed_out
-from k0rdent_azure.hosts.login import Target, login, unreachable
+from k0rdent_azure.hosts.login import Target, login, shown_host_key, unreachable
 
 __all__ = ["CommandResult", "Gateway", "SshRunner", "Target"]
 
@@ -85,6 +85,15 @@ class SshRunner:
         except HostUnreachableError:
             return False
         return True
+
+    async def shown_host_key(self, address: str) -> str | None:
+        """The host key that whoever answers at `address` shows: proof of nothing, until somebody vouches for it.
+
+        None where nobody answers.
+        """
+        tunnel = None if self._front is None else await self._connection(self._front)
+        async with self._handshakes:
+            return await shown_host_key(address, tunnel=tunnel, timeout=self._connect_timeout)
 
     async def run_on_gateway(
         self, command: str, *, stdin: str | None = None, timeout: float = 60, check: bool = True

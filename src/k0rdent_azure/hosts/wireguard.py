@@ -6,7 +6,7 @@ VMs listen and know only the laptop; the laptop knows every endpoint and keeps t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Seconds; the value that wg(8) recommends behind NAT.
 KEEPALIVE = 25
@@ -31,6 +31,16 @@ class PeerStatus:
     latest_handshake: int
     rx: int
     tx: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A configuration file as it was read. `peers` are public keys with their allowed IPs, in the file's order."""
+
+    private_key: str = field(repr=False)
+    address: str = ""
+    port: int | None = None
+    peers: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def host_config(*, private_key: str, address: str, port: int, laptop_public_key: str, laptop_ip: str) -> str:
@@ -60,6 +70,42 @@ def laptop_config(*, private_key: str, address: str, peers: Sequence[LaptopPeer]
         for peer in peers
     ]
     return "\n".join(parts)
+
+
+def parse_config(text: str) -> Interface | None:
+    """A file of wg-quick(8); None where it has no private key. Keys of the file have no case, comments are left out."""
+    sections: list[tuple[str, dict[str, str]]] = []
+    for line in text.splitlines():
+        content = line.partition("#")[0].strip()
+        if content.startswith("["):
+            sections.append((content.strip("[] ").lower(), {}))
+            continue
+        name, equals, value = (part.strip() for part in content.partition("="))
+        if equals and sections:
+            sections[-1][1][name.lower()] = value
+    own = next((values for kind, values in sections if kind == "interface"), {})
+    if not own.get("privatekey"):
+        return None
+    port = own.get("listenport", "")
+    return Interface(
+        private_key=own["privatekey"],
+        address=own.get("address", "").partition("/")[0],
+        port=int(port) if port.isdecimal() else None,
+        peers=tuple(
+            (
+                values["publickey"],
+                tuple(ip.strip() for ip in values.get("allowedips", "").split(",") if ip.strip()),
+            )
+            for kind, values in sections
+            if kind == "peer" and values.get("publickey")
+        ),
+    )
+
+
+def private_key_in_dump(text: str) -> str | None:
+    """The interface's own private key: the first column of the first line of `wg show IF dump`."""
+    key = text.partition("\n")[0].partition("\t")[0].strip()
+    return key if key and key != "(none)" else None
 
 
 def parse_dump(text: str) -> dict[str, PeerStatus]:

@@ -10,7 +10,7 @@ from typing import Protocol
 from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.local_wireguard import LocalWorkstation
 from k0rdent_azure.hosts.ssh import SshRunner
-from k0rdent_azure.hosts.wireguard import PeerStatus, parse_dump
+from k0rdent_azure.hosts.wireguard import PeerStatus, parse_dump, private_key_in_dump
 
 __all__ = ["GatewayWorkstation", "LocalWorkstation", "Workstation"]
 
@@ -26,6 +26,9 @@ class Workstation(Protocol):
 
     async def peers(self, interface: str) -> dict[str, PeerStatus] | None:
         """Its peers by public key, or None while it is down. Raises PrerequisiteError, HostError."""
+
+    async def private_key(self, interface: str) -> str | None:
+        """The key that the interface uses, None while it is down. Raises PrerequisiteError, HostError."""
 
 
 class GatewayWorkstation:
@@ -50,6 +53,13 @@ class GatewayWorkstation:
             await self._ssh.run_on_gateway(f"sudo -n wg-quick down {shlex.quote(interface)}")
 
     async def peers(self, interface: str) -> dict[str, PeerStatus] | None:
+        dump = await self._dump(interface)
+        return None if dump is None else parse_dump(dump)
+
+    async def private_key(self, interface: str) -> str | None:
+        return private_key_in_dump(await self._dump(interface) or "")
+
+    async def _dump(self, interface: str) -> str | None:
         show = f"sudo -n wg show {shlex.quote(interface)} dump"
         result = await self._ssh.run_on_gateway(show, check=False)
-        return parse_dump(result.stdout) if result.exit_status == 0 else None
+        return result.stdout if result.exit_status == 0 else None

@@ -9,8 +9,11 @@ from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_private, wireguard_keypair
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.files import write_private
-from k0rdent_azure.state.model import ClusterNode, PhaseName, SshKey, VirtualMachine
+from k0rdent_azure.state.model import ClusterNode, PhaseName, SshKey, State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
+
+#: A VM in one of these conditions is still to be made, with keys of its own.
+WITHOUT_KEYS = frozenset({"pending", "deleting", "deleted"})
 
 
 class Preparation:
@@ -20,6 +23,7 @@ class Preparation:
 
     async def run(self, ctx: Context) -> None:
         ssh_key = _ssh_key(ctx)
+        refuse_unknown_keys(ctx.state)
         missing = [host for host in ctx.hosts if not _is_prepared(ctx, host)]
         recorded = ctx.state.azure_resources.ssh_key
         if not missing and recorded is not None and recorded.public_key:
@@ -32,6 +36,23 @@ class Preparation:
             for host in missing:
                 _prepare_host(ctx, tx, host)
             ctx.event(tx, "keys_generated", f"WireGuard and host keys generated for {len(missing)} hosts")
+
+
+def refuse_unknown_keys(state: State) -> None:
+    """Raise where something that exists has keys that the state does not have: new ones would shut us out of it."""
+    vms = state.azure_resources.virtual_machines
+    closed = [name for name, vm in vms.items() if vm.host_key is None and vm.status not in WITHOUT_KEYS]
+    if closed:
+        raise HostError(
+            f"the keys of {', '.join(closed)} are not in the state, which was rebuilt without them",
+            hint="read them from the hosts: k0rdent-azure recover --from-hosts; or make those VMs anew with replace",
+        )
+    laptop = state.wireguard.peers.get(LAPTOP) if state.wireguard else None
+    if any(vm.host_key and vm.id for vm in vms.values()) and (laptop is None or laptop.private_key is None):
+        raise HostError(
+            "the WireGuard key of this workstation is lost, and the VMs accept no other",
+            hint="give them a new one: k0rdent-azure recover --rekey",
+        )
 
 
 def _is_prepared(ctx: Context, host: Host) -> bool:
@@ -103,18 +124,24 @@ def _prepare_host(ctx: Context, tx: Transaction, host: Host) -> None:
             "config_status": "generated",
         },
     )
-    tx.merge(
-        f"azure_resources.virtual_machines.{host.name}",
-        VirtualMachine(
-            status="pending",
-            vm_size=host.size,
-            private_ip=host.private_ip,
-            availability_zone=host.zone or None,
-            role=host.role,
-            fqdn=f"{ctx.names.dns_label(host.name)}.{ctx.config.azure.location}.{ctx.outside.dns_suffix}",
-            host_key=host_key.public,
-            host_private_key=host_key.private,
-        ),
-    )
+    keys = {"host_key": host_key.public, "host_private_key": host_key.private}
+    path = f"azure_resources.virtual_machines.{host.name}"
+    if tx.has(path):
+        # A rebuilt state knows VMs that are to be made, or made anew, and where.
+        tx.merge(path, keys)
+    else:
+        tx.merge(path, _new_vm(ctx, host))
+        tx.merge(path, keys)
     group = "controllers" if host.role == "controller" else "workers"
     tx.merge(f"k0s_cluster.{group}.{host.name}", ClusterNode(role=k0s_role(ctx.config, host)))
+
+
+def _new_vm(ctx: Context, host: Host) -> VirtualMachine:
+    return VirtualMachine(
+        status="pending",
+        vm_size=host.size,
+        private_ip=host.private_ip,
+        availability_zone=host.zone or None,
+        role=host.role,
+        fqdn=f"{ctx.names.dns_label(host.name)}.{ctx.config.azure.location}.{ctx.outside.dns_suffix}",
+    )

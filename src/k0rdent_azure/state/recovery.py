@@ -139,9 +139,9 @@ def recover(storage: Storage, copy: Copy, *, clock: Clock) -> Recovery:
         text = damaged_text(storage)
         document = _document(storage, copy)
         legible = Salvage() if text is None else salvage(text)
-        damaged = None if text is None else storage.set_aside(text, f".damaged-{_stamp(clock)}")
+        damaged = None if text is None else storage.set_aside(text, f".damaged-{stamp(clock)}")
         new = Replacement(storage, document, legible, clock=clock)
-        serial = new.number(_highest(storage, document.serial))
+        serial = new.number(highest_serial(storage, document.serial))
         new.tell(f"the {copy.kind} of serial {copy.serial}", damaged)
         storage.replace(new.content(), keep=False)
     return Recovery(
@@ -168,7 +168,7 @@ def _older(document: Document, legible: Salvage) -> list[Change]:
     ]
 
 
-def _highest(storage: Storage, serial: int) -> int:
+def highest_serial(storage: Storage, serial: int) -> int:
     """The highest serial that any copy tells: no version may get a number that another one had."""
     told = [found[0] for name in snapshots.names(storage) if (found := told_by_name(name))]
     backup = _backup(storage, b"")
@@ -245,7 +245,8 @@ def _text(storage: Storage) -> bytes:
         return b""
 
 
-def _stamp(clock: Clock) -> str:
+def stamp(clock: Clock) -> str:
+    """The ending of a file that is set aside now."""
     return clock.now().strftime("%Y%m%dT%H%M%SZ")
 
 

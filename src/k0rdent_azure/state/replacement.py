@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 class Replacement:
     """Made of `document`, the copy, and of what is `legible` of the damaged text. Only inside `storage.writing()`."""
 
-    def __init__(self, storage: Storage, document: Document, legible: Salvage, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        document: Document,
+        legible: Salvage,
+        *,
+        clock: Clock,
+        with_events: bool = True,
+    ) -> None:
         self._storage = storage
         self._legible = legible
         self._transaction = Transaction(document, clock)
-        found = newer_events(document, legible, storage)
+        found = newer_events(document, legible, storage) if with_events else []
         self.unproven = unproven(document, found)
         # They are linked anew, to the copy's last event; without a gap that gives the same links.
         self.taken = [{key: value for key, value in event.items() if key != "chain"} for event in found]
@@ -48,14 +56,21 @@ class Replacement:
 
     def tell(self, source: str, damaged: str | None) -> None:
         """Add the event `recovered`."""
+        self._tell("recovered", f"restored from {source}", damaged)
+
+    def tell_rebuilt(self, sources: str, damaged: str | None) -> None:
+        """Add the event `state_rebuilt`: there was no copy, so this says what the document was made of."""
+        self._tell("state_rebuilt", f"made anew from {sources}", damaged)
+
+    def _tell(self, action: str, message: str, damaged: str | None) -> None:
         facts = [f"by {user_name()}"]
         facts.append("there was no state file" if damaged is None else f"the damaged file is {damaged}")
         if self.taken:
-            facts.append(f"{len(self.taken)} newer events taken over from it")
+            facts.append(f"{len(self.taken)} newer events taken over")
         if self._legible.events_unread:
             facts.append(f"{self._legible.events_unread} more could not be read")
         phase = self._transaction.state.metadata.deployment_phase
-        self._transaction.event(phase, "recovered", f"restored from {source}", details="; ".join(facts))
+        self._transaction.event(phase, action, message, details="; ".join(facts))
 
     def content(self) -> bytes:
         """The new version's text; its older events are in segments then. Raises StateInvalidError."""

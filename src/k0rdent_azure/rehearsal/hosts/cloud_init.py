@@ -28,6 +28,7 @@ class CloudConfig:
 
     hostname: str | None = None
     host_key: str | None = field(default=None, repr=False)
+    host_public_key: str | None = None
     packages: tuple[str, ...] = ()
     files: tuple[WrittenFile, ...] = ()
     commands: tuple[str, ...] = ()
@@ -58,10 +59,12 @@ def parse(custom_data: str) -> CloudConfig:
 def _config(document: dict[str, object]) -> CloudConfig:
     keys = document.get("ssh_keys")
     host_key = keys.get("ed25519_private") if isinstance(keys, dict) else None
+    host_public_key = keys.get("ed25519_public") if isinstance(keys, dict) else None
     hostname = document.get("hostname")
     return CloudConfig(
         hostname=str(hostname) if hostname else None,
         host_key=str(host_key) if host_key else None,
+        host_public_key=str(host_public_key) if host_key and host_public_key else None,
         packages=tuple(str(name) for name in _sequence(document.get("packages"))),
         files=tuple(
             _file(entry) for entry in _sequence(document.get("write_files")) if isinstance(entry, dict)

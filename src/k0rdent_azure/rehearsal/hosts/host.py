@@ -22,6 +22,7 @@ from k0rdent_azure.rehearsal.world import Machine
 
 WIREGUARD_CONFIG = "/etc/wireguard/wg0.conf"
 WIREGUARD_UNIT = "wg-quick@wg0"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 UNIT_FOLDER = "/etc/systemd/system"
 
 
@@ -164,13 +165,13 @@ class Host:
         key = (
             self.config.host_key or asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
         )
-        self._first_boot()
+        self._first_boot(key)
         self.state = HostState(self.identity, key, os.urandom(16).hex())
         self.files.write("/etc/machine-id", f"{self.state.machine_id}\n".encode(), user="root")
         self.save()
         return self.state
 
-    def _first_boot(self) -> None:
+    def _first_boot(self, host_key: str) -> None:
         user = self.machine.admin_username
         self.files.make_directory(f"/home/{user}", user="root")
         self.files.change(f"/home/{user}", user="root", owner=user)
@@ -178,10 +179,23 @@ class Host:
         self.files.write("/etc/os-release", _OS_RELEASE.encode(), user="root")
         self.files.write("/etc/environment", b"", user="root")
         self.files.write("/proc/1/cgroup", b"0::/init.scope\n", user="root")
+        # cloud-init keeps what it was given, and writes the host key that is in it as it stands.
+        data = self.machine.custom_data.encode()
+        for folder in ("/var/lib/cloud/instance", "/etc/ssh"):
+            self.files.make_directory(folder, user="root")
+        self.files.write("/var/lib/cloud/instance/user-data.txt", data, user="root", mode=0o600)
+        self.files.write(HOST_KEY, host_key.encode(), user="root", mode=0o600)
+        self.files.write(f"{HOST_KEY}.pub", self._public_key(host_key).encode(), user="root")
         for written in self.config.files:
             folder = written.path.rpartition("/")[0]
             self.files.make_directory(folder or "/", user="root")
             self.files.write(written.path, written.content, user="root", mode=written.mode)
+
+    def _public_key(self, host_key: str) -> str:
+        if self.config.host_public_key is not None:
+            return self.config.host_public_key
+        key = asyncssh.import_private_key(host_key)
+        return f"{key.export_public_key().decode().strip()} root@{self.hostname}\n"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,0 +1,173 @@
+"""Which of our deployments a subscription holds, and what Azure knows of one: for a state that is lost.
+
+Only reads, and a number of them that does not depend on the number of VMs: at most 8 for one deployment, the search
+for it included. What may not be read (403) is left out and named in `unread`; other answers decide then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from k0rdent_azure.azure import deployments, inventory, versions
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
+from k0rdent_azure.azure.failures import is_absent
+from k0rdent_azure.azure.reading import mapping, text, texts
+from k0rdent_azure.azure.template import TAG_DEPLOYMENT
+from k0rdent_azure.errors import AzureRequestError
+
+_VNET = "microsoft.network/virtualnetworks"
+_SUFFIX = "-vnet"
+
+Body = Mapping[str, object]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A deployment that left its tag in Azure. `owned`: the group itself carries it, so it is the deployment's own."""
+
+    deployment_id: str
+    group: str
+    owned: bool
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What Azure has of one deployment: ARM's own bodies, those of other deployments left out.
+
+    `record` is None where there is none (or it may not be read), and so are `vnet` and `nsg`, which are only asked
+    for where there is no record. `power` is the display text by VM id in lower case.
+    """
+
+    candidate: Candidate
+    subscription: str
+    record: DeploymentView | None
+    vms: Mapping[str, Body]
+    power: Mapping[str, str]
+    addresses: Mapping[str, Body]
+    vnet: Body | None = None
+    nsg: Body | None = None
+    unread: tuple[str, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to recover."""
+        return bool(self.record is not None or self.vms or self.addresses or self.vnet)
+
+
+@dataclass
+class Reader:
+    """Reads that may be forbidden one by one; `unread` says which were, in words."""
+
+    client: ArmClient
+    subscription: str
+    unread: list[str] = field(default_factory=list)
+
+    async def allowed(self, what: str, read: Awaitable[T], otherwise: T) -> T:
+        """The answer, or `otherwise` where this login may not have it."""
+        try:
+            return await read
+        except AzureRequestError as error:
+            if error.status != 403:
+                raise
+            self.unread.append(f"{what}: {error.message}")
+            return otherwise
+
+    async def rows(self, path: str, version: str, query: Mapping[str, str] | None = None) -> list[Body]:
+        """A list; [] where its group is gone."""
+        try:
+            return [*await self.client.list(path, api_version=version, query=query)]
+        except AzureRequestError as error:
+            if is_absent(error):
+                return []
+            raise
+
+
+async def candidates(reader: Reader, deployment_id: str | None = None) -> list[Candidate]:
+    """Every deployment with a tag of ours, or the one of that id: at most two lists.
+
+    Resource groups show their tags. A list of resources that is filtered by tag leaves the tags out, so there the
+    virtual network's name tells the id; it finds deployments in groups that were there before.
+    https://learn.microsoft.com/rest/api/resources/resources/list
+    """
+    wanted = f"tagName eq '{TAG_DEPLOYMENT}'" + (
+        f" and tagValue eq '{deployment_id}'" if deployment_id else ""
+    )
+    base, query = f"/subscriptions/{reader.subscription}", {"$filter": wanted}
+    groups = reader.rows(f"{base}/resourcegroups", versions.RESOURCES, query)
+    found = [_of_group(item) for item in await reader.allowed("the list of resource groups", groups, [])]
+    found = [each for each in found if each.deployment_id and deployment_id in (None, each.deployment_id)]
+    if deployment_id and found:
+        return found
+    resources = reader.rows(f"{base}/resources", versions.RESOURCES, query)
+    known = {each.deployment_id for each in found}
+    for item in await reader.allowed("the list of resources", resources, []):
+        other = _of_network(item)
+        if other is not None and other.deployment_id not in known:
+            found.append(other)
+    return [each for each in found if deployment_id in (None, each.deployment_id)]
+
+
+def _of_group(item: Body) -> Candidate:
+    tag = _tag(item)
+    return Candidate(tag, text(item, "name"), owned=True, location=text(item, "location"))
+
+
+def _of_network(item: Body) -> Candidate | None:
+    name, parts = text(item, "name"), text(item, "id").split("/")
+    if text(item, "type").lower() != _VNET or not name.endswith(_SUFFIX) or len(parts) < 5:
+        return None
+    return Candidate(name.removesuffix(_SUFFIX), parts[4], owned=False, location=text(item, "location"))
+
+
+def _tag(item: Body) -> str:
+    """Names of tags have no case."""
+    tags = {name.lower(): value for name, value in texts(item, "tags").items()}
+    return tags.get(TAG_DEPLOYMENT, "")
+
+
+async def discover(reader: Reader, found: Candidate) -> Discovery:
+    """Everything about one deployment: the record, the VMs with their power, the addresses; at most six requests.
+
+    Without a record also the network and its security group, which hold what the configuration said of them.
+    """
+    scope = None if found.owned else found.group
+    target = DeploymentTarget(reader.subscription, found.deployment_id, scope)
+    record = await reader.allowed("the deployment record", deployments.get(reader.client, target), None)
+    vms = await _ours(reader, found, "Compute/virtualMachines", versions.COMPUTE)
+    power = await _power(reader) if vms else {}
+    addresses = await _ours(reader, found, "Network/publicIPAddresses", versions.NETWORK)
+    vnets: Mapping[str, Body] = {}
+    nsgs: Mapping[str, Body] = {}
+    if record is None or not mapping(record.parameters, "deployment"):
+        vnets = await _ours(reader, found, "Network/virtualNetworks", versions.NETWORK)
+        nsgs = await _ours(reader, found, "Network/networkSecurityGroups", versions.NETWORK)
+    return Discovery(
+        candidate=found,
+        subscription=reader.subscription,
+        record=record,
+        vms=vms,
+        power=power,
+        addresses=addresses,
+        vnet=vnets.get(f"{found.deployment_id}{_SUFFIX}"),
+        nsg=nsgs.get(f"{found.deployment_id}-nsg"),
+        unread=tuple(reader.unread),
+    )
+
+
+async def _ours(reader: Reader, found: Candidate, kind: str, version: str) -> dict[str, Body]:
+    """The resources of one type in the group that carry this deployment's tag, by name; one list."""
+    group = inventory.group_id(reader.subscription, found.group)
+    listed = reader.rows(f"{group}/providers/Microsoft.{kind}", version)
+    rows: Sequence[Body] = await reader.allowed(f"the list of {kind.partition('/')[2]}", listed, [])
+    return {text(item, "name"): item for item in rows if _tag(item) == found.deployment_id}
+
+
+async def _power(reader: Reader) -> dict[str, str]:
+    statuses = inventory.vm_statuses(reader.client, reader.subscription)
+    found = await reader.allowed("the power states of the VMs", statuses, [])
+    return {each.id.lower(): each.power_state for each in found}

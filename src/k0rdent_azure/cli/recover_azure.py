@@ -1,0 +1,226 @@
+"""`recover --from-azure`: a state made anew from Azure, the hosts and what is left in the workspace."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli import recover_search as search
+from k0rdent_azure.cli.recover_report import Findings
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from k0rdent_azure.azure.discovery import Discovery
+    from k0rdent_azure.config.load import LoadedConfig
+    from k0rdent_azure.hosts.ssh import SshRunner
+    from k0rdent_azure.phases.context import Outside
+    from k0rdent_azure.phases.rebuild import Workplace
+    from k0rdent_azure.phases.rebuild_config import Wanted
+    from k0rdent_azure.phases.rebuild_hosts import Shown, Told
+    from k0rdent_azure.state.rebuilding import Rebuilt
+
+#: Under which the requests are counted in the state.
+LEDGER_NAME = "recover"
+
+
+def from_azure(workspace: Workspace, args: argparse.Namespace) -> int:
+    """Look, show what was found, ask, write. Raises what stands in the way; then nothing was written."""
+    import asyncio
+
+    search.refuse_healthy(workspace)
+    search.mention_copies(workspace)
+    with nullcontext() if args.dry_run else workspace.run_lock().acquire("recover"):
+        asyncio.run(_Recovery(workspace, args).run())
+    return 0
+
+
+class _Recovery:
+    def __init__(self, workspace: Workspace, args: argparse.Namespace) -> None:
+        self._workspace = workspace
+        self._args = args
+        self._file: LoadedConfig | None = search.configuration_file(workspace)
+
+    async def run(self) -> None:
+        outside = search.reach(self._workspace, self._file, self._args.cloud)
+        outside.ledger.phase = LEDGER_NAME
+        try:
+            await self._run(outside)
+        finally:
+            await outside.arm.close()
+
+    async def _run(self, outside: Outside) -> None:
+        from k0rdent_azure.azure.discovery import Reader
+        from k0rdent_azure.azure.subscriptions import pick
+        from k0rdent_azure.phases.rebuild import document
+        from k0rdent_azure.phases.rebuild_config import wanted
+        from k0rdent_azure.phases.rebuild_losses import losses
+        from k0rdent_azure.state.document import load_state
+        from k0rdent_azure.state.rebuilding import remains
+
+        subscription = await pick(outside.arm, self._args.subscription or outside.subscription_id)
+        reader = Reader(outside.arm, subscription)
+        found = await search.search(reader, self._args, search.leftovers(self._workspace))
+        plan = wanted(found, self._file.config if self._file else None)
+        place, told = await self._look_around(outside, found, plan)
+        data = document(found, plan, place, clock=outside.clock)
+        requests = sum(outside.ledger.counts().values())
+        data["api_calls"] = {
+            "total": requests,
+            "by_phase": {LEDGER_NAME: requests},
+            "by_command": {LEDGER_NAME: requests},
+        }
+        kept = remains(self._workspace.store().storage, plan.names.deployment_id)
+        state = load_state(data)
+        lost = losses(found, plan, state, told.silent, has_ssh_key=place.has_ssh_key, kept=kept)
+        findings = Findings(found, plan, place, state, kept, lost, requests)
+        self._finish(findings, data, told.kubeconfig)
+
+    async def _look_around(self, outside: Outside, found: Discovery, plan: Wanted) -> tuple[Workplace, Told]:
+        from k0rdent_azure.config.topology import laptop_ip
+        from k0rdent_azure.hosts.keys import KeyPair, wireguard_public_from_private
+        from k0rdent_azure.hosts.ssh import SshRunner
+        from k0rdent_azure.phases.durations import inherited
+        from k0rdent_azure.phases.rebuild import Workplace, told_laptop_key
+        from k0rdent_azure.phases.rebuild_hosts import Told, live_laptop_key
+
+        directory, names = self._workspace.directory, plan.names
+        relative, has_key = search.ssh_key(self._workspace, names.deployment_id, plan.public_key)
+        kubeconfig = directory / f"k0sctl-config/{names.deployment_id}-kubeconfig"
+        told = Told()
+        async with SshRunner(
+            key_path=directory / relative, gateway=outside.gateway, connect_timeout=10.0
+        ) as ssh:
+            if has_key:
+                await self._ask_hosts(
+                    outside, ssh, found, plan, told, with_kubeconfig=not kubeconfig.is_file()
+                )
+            live, is_up = await live_laptop_key(outside, ssh, names.wireguard_interface)
+        private = search.laptop_file_key(directory / f"wireguard/{names.wireguard_interface}.conf") or live
+        laptop = KeyPair(private, wireguard_public_from_private(private)) if private else None
+        expected = told_laptop_key(told.hosts, laptop_ip(plan.config))
+        if laptop is not None and expected is not None and laptop.public != expected:
+            laptop = None
+        same = search.same_settings(self._file, plan.config)
+        place = Workplace(
+            ssh_key_path=relative,
+            dns_suffix=outside.dns_suffix,
+            has_ssh_key=has_key,
+            laptop=laptop,
+            has_vpn=is_up and laptop is not None,
+            hosts=told.hosts,
+            kubeconfig=kubeconfig.is_file() or told.kubeconfig is not None,
+            kcm_ready=told.kcm is not None and told.kcm.ready,
+            kcm_version=told.kcm_version,
+            kcm_components=told.kcm.components if told.kcm else {},
+            kcm_release=told.kcm.release if told.kcm else None,
+            config_file=self._workspace.config_path.name if same else None,
+            config_digest=self._file.digest if same and self._file else None,
+            durations=inherited(self._workspace.archive_dir, plan.config.azure.cloud),
+        )
+        return place, told
+
+    async def _ask_hosts(
+        self,
+        outside: Outside,
+        ssh: SshRunner,
+        found: Discovery,
+        plan: Wanted,
+        told: Told,
+        *,
+        with_kubeconfig: bool,
+    ) -> None:
+        from k0rdent_azure.phases import rebuild_hosts
+
+        where = addresses(outside, found, plan)
+        pins = rebuild_hosts.pins(self._workspace.directory, plan)
+
+        async def look() -> list[Shown]:
+            return await rebuild_hosts.who_answers(ssh, where, pins, told)
+
+        limits = plan.config.timeouts
+        is_active = found.record is not None and not found.record.ended
+        wait = is_active and not self._args.dry_run
+        if wait:
+            self._say("the deployment is still running in Azure: waiting until its hosts answer")
+        shown = await rebuild_hosts.wait_until_all_answer(
+            outside.clock,
+            look,
+            wanted=len(where),
+            limit=limits.vm_creation_minutes * 60 if wait else 0.0,
+            interval=limits.vm_wait_check_interval,
+        )
+        trusted = self._trust(shown, told)
+        await rebuild_hosts.ask(ssh, plan, trusted, told, with_kubeconfig=with_kubeconfig)
+
+    def _trust(self, shown: list[Shown], told: Told) -> list[Shown]:
+        """The pinned ones, and the others if somebody vouches for what they show."""
+        unknown = [each for each in shown if not each.pinned]
+        if not unknown or trust(unknown, self._args):
+            return shown
+        for each in unknown:
+            told.silent[each.name] = f"its host key {each.fingerprint} is not trusted; see --trust-hosts"
+        return [each for each in shown if each.pinned]
+
+    def _finish(self, findings: Findings, data: dict[str, object], kubeconfig: str | None) -> None:
+        from k0rdent_azure.cli.running import confirm
+        from k0rdent_azure.phases.files import write_private
+        from k0rdent_azure.state.rebuilding import rebuild
+
+        if not self._args.json:
+            findings.show_preview()
+        done: Rebuilt | None = None
+        if not self._args.dry_run:
+            confirm(f"Write the state of {findings.deployment_id}?", yes=self._args.yes)
+            storage = self._workspace.store().storage
+            done = rebuild(storage, data, findings.kept, sources=findings.said, clock=SystemClock())
+            cluster = findings.state.k0s_cluster
+            if kubeconfig is not None and cluster is not None:
+                write_private(self._workspace.directory / cluster.kubeconfig_file, kubeconfig)
+        if self._args.json:
+            findings.print_json(done)
+        else:
+            findings.show_outcome(done, self._workspace)
+
+    def _say(self, text: str) -> None:
+        from k0rdent_azure.cli.output import show_notice
+
+        show_notice(text)
+        sys.stderr.flush()
+
+
+def trust(unknown: Sequence[Shown], args: argparse.Namespace) -> bool:
+    """Whether whoever shows these keys is to be believed: by a flag, or an answer of its own; `--yes` is neither."""
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.cli.running import confirm
+    from k0rdent_azure.errors import DeclinedError
+
+    show_notice("these host keys are known nowhere any more; whoever answers now could be anybody:")
+    for each in unknown:
+        show_notice(f"  {each.name} at {each.address}: {each.fingerprint}")
+    if args.trust_hosts:
+        return True
+    try:
+        confirm("Are these the fingerprints that the VMs' serial consoles show? Trust them?", yes=False)
+    except DeclinedError:
+        return False
+    return True
+
+
+def addresses(outside: Outside, found: Discovery, plan: Wanted) -> dict[str, str]:
+    """Where each VM can be reached, those included that a running deployment has yet to make."""
+    from k0rdent_azure.azure.reading import mapping, text
+    from k0rdent_azure.config.topology import hosts
+
+    is_active = found.record is not None and not found.record.ended
+    known: dict[str, str] = {}
+    for host in hosts(plan.config):
+        if host.name in found.vms or is_active:
+            address = found.addresses.get(plan.names.public_ip(host.name), {})
+            label = f"{plan.names.dns_label(host.name)}.{plan.config.azure.location}.{outside.dns_suffix}"
+            known[host.name] = text(mapping(address, "properties"), "ipAddress") or label
+    return known

@@ -1,0 +1,170 @@
+"""`recover --from-azure`, first half: which deployment, in which cloud, with which files still in the workspace."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.errors import K0rdentAzureError, StateError, StateNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from k0rdent_azure.azure.discovery import Candidate, Discovery, Reader
+    from k0rdent_azure.config.load import LoadedConfig
+    from k0rdent_azure.config.model import Config
+    from k0rdent_azure.phases.context import Outside
+
+_KEY = "-ssh-key"
+
+
+def configuration_file(workspace: Workspace) -> LoadedConfig | None:
+    """The workspace's configuration, None where there is none that can be used: it is a help here, not the truth."""
+    from k0rdent_azure.config.load import load
+
+    if not workspace.config_path.is_file():
+        return None
+    try:
+        return load(workspace.config_path, environ=os.environ)
+    except K0rdentAzureError:
+        return None
+
+
+def reach(workspace: Workspace, file: LoadedConfig | None, cloud: str | None) -> Outside:
+    """The cloud to ask: `cloud`, else that of the configuration, else the rehearsal where one was made here."""
+    from k0rdent_azure.cli.cloud import outside
+    from k0rdent_azure.config.model import AzureSettings, ClusterSettings, Config, NodePool, VmSize, VmSizing
+
+    found = "rehearsal" if workspace.rehearsal_dir.is_dir() else "AzureCloud"
+    name = cloud or (file.config.azure.cloud if file else found)
+    none, size = NodePool(count=0), VmSize(size="")
+    asked = Config(
+        azure=AzureSettings(
+            location="",
+            vm_image="",
+            cloud=name,  # type: ignore[arg-type]
+            subscription_id=file.config.azure.subscription_id if file else None,
+        ),
+        vm_sizing=VmSizing(controller=size, worker=size),
+        cluster=ClusterSettings(controllers=none, workers=none),
+    )
+    return outside(asked, workspace)
+
+
+def leftovers(workspace: Workspace) -> list[str]:
+    """Ids of deployments that left an SSH key in the workspace, but for those that were destroyed."""
+    keys = (workspace.directory / "azure-resources").glob(f"k0rdent-*{_KEY}")
+    found = {path.name.removesuffix(_KEY) for path in keys}
+    gone = workspace.archive_dir
+    return sorted(found - ({path.name for path in gone.iterdir()} if gone.is_dir() else set()))
+
+
+async def search(reader: Reader, args: argparse.Namespace, left: Sequence[str]) -> Discovery:
+    """The deployment that is meant, with all that Azure has of it.
+
+    Raises StateNotFoundError where there is none, UsageError with the list where there are several.
+    """
+    from k0rdent_azure.azure.discovery import candidates, discover
+
+    found = await candidates(reader, args.deployment_id)
+    if args.resource_group:
+        found = [each for each in found if each.group.lower() == args.resource_group.lower()]
+    discovery = await discover(reader, _choose(found, args, left, reader))
+    if not discovery.exists:
+        raise StateNotFoundError(
+            f"Azure has nothing of {discovery.candidate.deployment_id} in {reader.subscription}"
+            + (f" that this login may see ({'; '.join(reader.unread)})" if reader.unread else ""),
+            hint="is it another subscription (--subscription), or another id?",
+        )
+    return discovery
+
+
+def _choose(
+    found: Sequence[Candidate], args: argparse.Namespace, left: Sequence[str], reader: Reader
+) -> Candidate:
+    from k0rdent_azure.azure.discovery import Candidate
+
+    ours = [each for each in found if each.deployment_id in left]
+    for choice in (found, ours):
+        if len(choice) == 1:
+            return choice[0]
+    named = args.deployment_id or (left[0] if len(left) == 1 and not found else None)
+    if not found and named:
+        # No tag is left, or none may be read; the record and the VMs go by the id all the same.
+        own = f"{named}-resgrp"
+        group = args.resource_group or own
+        return Candidate(named, group, owned=group.lower() == own)
+    if not found:
+        raise StateNotFoundError(
+            f"no deployment of k0rdent-azure carries its tag in {reader.subscription}"
+            + (f" as far as this login may see ({'; '.join(reader.unread)})" if reader.unread else ""),
+            hint="name its id, and --resource-group where it is in a group of yours; is it another --subscription?",
+        )
+    raise _several(found)
+
+
+def _several(found: Sequence[Candidate]) -> UsageError:
+    rows = "".join(
+        f"\n  {each.deployment_id}  in {each.group} ({each.location or 'location unknown'})" for each in found
+    )
+    return UsageError(
+        f"there are {len(found)} deployments:{rows}",
+        hint=f"say which one: k0rdent-azure recover --from-azure {found[0].deployment_id}",
+    )
+
+
+def ssh_key(workspace: Workspace, deployment_id: str, public_key: str) -> tuple[str, bool]:
+    """Where the deployment's SSH key belongs, and whether the file there is that key."""
+    from k0rdent_azure.errors import HostError
+    from k0rdent_azure.hosts.keys import ssh_public_from_private
+
+    relative = f"./azure-resources/{deployment_id}{_KEY}"
+    path = workspace.directory / relative
+    try:
+        own = ssh_public_from_private(path.read_text(encoding="utf-8"), comment="")
+    except (OSError, UnicodeDecodeError, HostError):
+        return relative, False
+    return relative, not public_key or own.split()[:2] == public_key.split()[:2]
+
+
+def laptop_file_key(path: Path) -> str | None:
+    """The private key in the workstation's WireGuard file, None where there is none."""
+    from k0rdent_azure.hosts.wireguard import parse_config
+
+    try:
+        interface = parse_config(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+    return interface.private_key if interface else None
+
+
+def same_settings(file: LoadedConfig | None, config: Config) -> bool:
+    """Whether the file is what the deployment was made with, as far as anybody can tell."""
+    from k0rdent_azure.config.snapshot import differs, to_snapshot
+
+    return file is not None and not differs(file, to_snapshot(config, resource_group=""))
+
+
+def refuse_healthy(workspace: Workspace) -> str:
+    """`missing` or `damaged`. Raises StateError where the state can be read."""
+    from k0rdent_azure.state.recovery import damaged_text
+
+    return "missing" if damaged_text(workspace.store().storage) is None else "damaged"
+
+
+def mention_copies(workspace: Workspace) -> None:
+    """A good copy knows more than Azure does: say that there is one."""
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.state.recovery import newest_good_copy
+
+    try:
+        copy = newest_good_copy(workspace.store().storage)
+    except StateError:
+        return
+    if copy is not None:
+        show_notice(f"a copy knows more than Azure does; {copy.hint}")
+        sys.stderr.flush()

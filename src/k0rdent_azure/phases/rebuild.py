@@ -1,0 +1,323 @@
+"""A state document made anew from what Azure, the hosts and the workspace's files know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from k0rdent_azure.azure import inventory
+from k0rdent_azure.azure.discovery import Discovery
+from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.resources import security_rules
+from k0rdent_azure.clock import Clock, timestamp
+from k0rdent_azure.config.topology import LAPTOP, Host, hosts, k0s_role, laptop_ip
+from k0rdent_azure.hosts.host_facts import HostFacts
+from k0rdent_azure.hosts.keys import KeyPair, wireguard_public_from_private
+from k0rdent_azure.phases.arm import WITHOUT_POWER
+from k0rdent_azure.phases.begin import initial_document
+from k0rdent_azure.phases.rebuild_config import Wanted
+from k0rdent_azure.state.model import (
+    ArmDeployment,
+    ClusterNode,
+    Component,
+    Durations,
+    PhaseName,
+    SshKey,
+    VirtualMachine,
+    VmStatus,
+)
+
+#: A record with one of these states is not worked on any more.
+_ENDED_BADLY = ("Failed", "Canceled")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What the workspace and the hosts still had.
+
+    `laptop` is the workstation's WireGuard pair; `has_vpn` whether its interface is up; `kcm` is None where nobody
+    could be asked, else its readiness, version and components.
+    """
+
+    ssh_key_path: str
+    dns_suffix: str
+    has_ssh_key: bool = False
+    laptop: KeyPair | None = None
+    has_vpn: bool = False
+    hosts: Mapping[str, HostFacts] = field(default_factory=dict)
+    kubeconfig: bool = False
+    kcm_ready: bool = False
+    kcm_version: str | None = None
+    kcm_release: str | None = None
+    kcm_components: Mapping[str, Component] = field(default_factory=dict)
+    config_file: str | None = None
+    config_digest: str | None = None
+    durations: Durations | None = None
+
+
+def document(found: Discovery, plan: Wanted, place: Workplace, *, clock: Clock) -> dict[str, object]:
+    """The new state, without history. What nobody knows is absent; whoever needs it says so."""
+    data = initial_document(
+        plan.config,
+        plan.names,
+        clock=clock,
+        config_file=place.config_file,
+        config_digest=place.config_digest,
+        durations=place.durations,
+    )
+    data["events"] = []
+    now = timestamp(clock.now())
+    machines = {host.name: _vm(found, plan, place, host, now) for host in hosts(plan.config)}
+    resources = _section(data, "azure_resources")
+    resources["subscription_id"] = found.subscription
+    record = _record(found, plan, machines, now)
+    if record is not None:
+        resources["deployment"] = _plain(record)
+    resources["ssh_key"] = _plain(_ssh_key(found, plan, place))
+    resources["virtual_machines"] = {name: _plain(vm) for name, vm in machines.items()}
+    _mark_made(found, plan, resources)
+    _fill_wireguard(data, plan, place, machines)
+    _fill_cluster(data, plan, place, now)
+    _fill_k0rdent(data, place, now)
+    _fill_phases(data, found, place, machines)
+    metadata = _section(data, "metadata")
+    metadata["created_at"] = _created(found) or now
+    if clock.speed != 1.0:
+        metadata["clock_speed"] = clock.speed
+    return data
+
+
+def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) -> VirtualMachine:
+    body = found.vms.get(host.name)
+    facts = place.hosts.get(host.name)
+    address = found.addresses.get(plan.names.public_ip(host.name), {})
+    zones = (body or {}).get("zones")
+    properties = mapping(body or {}, "properties")
+    nics = mappings(mapping(properties, "networkProfile"), "networkInterfaces")
+    vm = VirtualMachine(
+        status=_status(found, body, facts),
+        vm_size=text(mapping(properties, "hardwareProfile"), "vmSize") or host.size,
+        private_ip=host.private_ip,
+        availability_zone=str(zones[0]) if isinstance(zones, list) and zones else host.zone or None,
+        role=host.role,
+        fqdn=text(mapping(mapping(address, "properties"), "dnsSettings"), "fqdn") or _fqdn(plan, host, place),
+    )
+    if facts is not None:
+        vm.cloud_init = facts.cloud_init
+    if facts is not None and facts.host_key is not None:
+        vm.host_key, vm.host_private_key = facts.host_key.public, facts.host_key.private
+    if body is None:
+        return vm
+    vm.id = text(body, "id")
+    vm.public_ip = text(mapping(address, "properties"), "ipAddress") or None
+    vm.public_ip_id = text(address, "id") or None
+    vm.nic_id = text(nics[0], "id") if nics else None
+    vm.provisioning_state = text(properties, "provisioningState") or None
+    vm.power_state = found.power.get(vm.id.lower()) or None
+    vm.created_at = _time(text(properties, "timeCreated"))
+    vm.last_checked = now
+    return vm
+
+
+def _fqdn(plan: Wanted, host: Host, place: Workplace) -> str:
+    return f"{plan.names.dns_label(host.name)}.{plan.config.azure.location}.{place.dns_suffix}"
+
+
+def _status(found: Discovery, body: Mapping[str, object] | None, facts: HostFacts | None) -> VmStatus:
+    """What Azure says, and what `resume` has to do about it."""
+    ended_badly = found.record is not None and found.record.provisioning_state in _ENDED_BADLY
+    if body is None:
+        # A deployment that still runs makes it; else the next run does, with keys of its own.
+        return "creating" if found.record is not None and not found.record.ended else "pending"
+    if facts is not None:
+        return "running"
+    power = found.power.get(text(body, "id").lower(), "")
+    if power in WITHOUT_POWER:
+        return "stopped"
+    if text(mapping(body, "properties"), "provisioningState") == "Failed":
+        # Nothing was ever on one that could not be made: it goes, and comes anew with keys that are known.
+        return "deleting" if ended_badly and power != "VM running" else "failed"
+    return "running" if power == "VM running" else "creating"
+
+
+def _record(
+    found: Discovery, plan: Wanted, machines: Mapping[str, VirtualMachine], now: str
+) -> ArmDeployment | None:
+    """The deployment record; of one that is gone, what its VMs show: nobody works on them."""
+    group = inventory.group_id(found.subscription, found.candidate.group)
+    base = f"/subscriptions/{found.subscription}" if found.candidate.owned else group
+    if found.record is None and not any(vm.id for vm in machines.values()):
+        return None
+    record = found.record
+    return ArmDeployment(
+        name=plan.names.deployment,
+        scope="subscription" if found.candidate.owned else "group",
+        id=record.id
+        if record
+        else f"{base}/providers/Microsoft.Resources/deployments/{plan.names.deployment}",
+        provisioning_state=record.provisioning_state if record else "Succeeded",
+        correlation_id=record.correlation_id if record else None,
+        last_checked=now,
+        generation=plan.generation,
+    )
+
+
+def _ssh_key(found: Discovery, plan: Wanted, place: Workplace) -> SshKey:
+    group = inventory.group_id(found.subscription, found.candidate.group)
+    made = bool(found.vms)
+    return SshKey(
+        name=plan.names.ssh_key,
+        status="created" if made else "pending",
+        local_path=place.ssh_key_path,
+        public_key=plan.public_key or None,
+        id=f"{group}/providers/Microsoft.Compute/sshPublicKeys/{plan.names.ssh_key}" if made else None,
+    )
+
+
+def _mark_made(found: Discovery, plan: Wanted, resources: dict[str, object]) -> None:
+    """The group and the network: there, where something is in them."""
+    group = inventory.group_id(found.subscription, found.candidate.group)
+    made = bool(found.vms or found.addresses or found.vnet)
+    status = "created" if made else "creating"
+    _section(resources, "resource_group").update(status=status, id=group)
+    network = _section(resources, "network")
+    base, names = f"{group}/providers/Microsoft.Network", plan.names
+    for part, path in (
+        ("vnet", f"virtualNetworks/{names.vnet}"),
+        ("subnet", f"virtualNetworks/{names.vnet}/subnets/{names.subnet}"),
+        ("nsg", f"networkSecurityGroups/{names.nsg}"),
+    ):
+        _section(network, part).update(status=status, **({"id": f"{base}/{path}"} if made else {}))
+    if made:
+        _section(network, "nsg")["rules_count"] = len(security_rules(plan.config))
+
+
+def _fill_wireguard(
+    data: dict[str, object], plan: Wanted, place: Workplace, machines: Mapping[str, VirtualMachine]
+) -> None:
+    wireguard, port = _section(data, "wireguard"), plan.config.network.wireguard_port
+    peers: dict[str, object] = {}
+    public = place.laptop.public if place.laptop else told_laptop_key(place.hosts, laptop_ip(plan.config))
+    if public is not None:
+        known = {"private_key": place.laptop.private} if place.laptop else {}
+        status = "deployed" if place.has_vpn else "generated"
+        peers[LAPTOP] = {"ip": laptop_ip(plan.config), **known, "public_key": public, "config_status": status}
+    for host in hosts(plan.config):
+        facts = place.hosts.get(host.name)
+        if facts is None or facts.wireguard is None:
+            continue
+        peers[host.name] = {
+            "ip": host.wireguard_ip,
+            "private_key": facts.wireguard.private_key,
+            "public_key": wireguard_public_from_private(facts.wireguard.private_key),
+            "config_status": "deployed" if place.has_vpn else "generated",
+            "endpoint": f"{machines[host.name].public_ip}:{port}",
+        }
+    wireguard["peers"] = peers
+    if place.has_vpn:
+        laptop = {"status": "connected", "setup_complete": True}
+        _section(wireguard, "laptop_config").update(laptop)
+
+
+def told_laptop_key(told: Mapping[str, HostFacts], ip: str) -> str | None:
+    """The workstation's public key as the hosts have it: that of the peer with its address."""
+    for facts in told.values():
+        for key, allowed in facts.wireguard.peers if facts.wireguard else ():
+            if f"{ip}/32" in allowed:
+                return key
+    return None
+
+
+def _fill_cluster(data: dict[str, object], plan: Wanted, place: Workplace, now: str) -> None:
+    cluster, ready, known = _section(data, "k0s_cluster"), 0, hosts(plan.config)
+    for host in known:
+        facts = place.hosts.get(host.name)
+        if facts is None and not _is_recorded(data, host):
+            continue
+        node = ClusterNode(role=k0s_role(plan.config, host))
+        if facts is not None:
+            node.ssh_status, node.last_checked = "verified", now
+        if facts is not None and facts.k0s_role is not None:
+            node.k0s_status, ready = "ready", ready + 1
+        group = "controllers" if host.role == "controller" else "workers"
+        _section(cluster, group)[host.name] = _plain(node)
+    if ready == len(known):
+        leader = known[0]
+        version = place.hosts[leader.name].k0s_version
+        cluster.update(status="ready", version=version or plan.config.software.k0s.version, last_checked=now)
+        if place.kubeconfig:
+            cluster["api_endpoint"] = f"https://{leader.wireguard_ip}:6443"
+    elif ready:
+        cluster["status"] = "deploying"
+
+
+def _is_recorded(data: dict[str, object], host: Host) -> bool:
+    vms = mapping(_section(data, "azure_resources"), "virtual_machines")
+    return bool(mapping(vms, host.name).get("id"))
+
+
+def _fill_k0rdent(data: dict[str, object], place: Workplace, now: str) -> None:
+    section = _section(data, "k0rdent")
+    if place.kcm_version is not None:
+        section.update(status="installing", version=place.kcm_version, last_checked=now)
+    if place.kcm_ready:
+        section["status"] = "ready"
+    if place.kcm_release is not None:
+        section["release"] = place.kcm_release
+    if place.kcm_components:
+        section["components"] = {name: _plain(each) for name, each in place.kcm_components.items()}
+
+
+def _fill_phases(
+    data: dict[str, object], found: Discovery, place: Workplace, machines: Mapping[str, VirtualMachine]
+) -> None:
+    """Done is what was seen to be done; everything else `resume` looks at."""
+    wireguard = mapping(_section(data, "wireguard"), "peers")
+    keys = all(vm.host_key for vm in machines.values()) and {LAPTOP, *machines} <= set(wireguard)
+    submitted = found.record is None or found.record.provisioning_state not in _ENDED_BADLY
+    seen: dict[PhaseName, bool] = {
+        "preparation": keys and place.laptop is not None and place.has_ssh_key,
+        "azure_setup": submitted
+        and all(vm.status not in ("pending", "deleting") for vm in machines.values()),
+        "vm_creation": all(vm.status == "running" and vm.cloud_init == "done" for vm in machines.values()),
+        "vpn_setup": place.has_vpn,
+        "cluster_setup": _section(data, "k0s_cluster")["status"] == "ready" and place.kubeconfig,
+        "k0rdent_install": place.kcm_ready,
+        "complete": True,
+    }
+    metadata, phases = _section(data, "metadata"), _section(data, "phases")
+    for name, done in seen.items():
+        metadata["deployment_phase"] = name
+        if not done:
+            break
+        phases[name] = {"status": "completed"}
+    metadata["deployment_status"] = "completed" if all(seen.values()) else "interrupted"
+
+
+def _created(found: Discovery) -> str | None:
+    """The first sign of it: its oldest VM, else its record."""
+    times = [_time(text(mapping(body, "properties"), "timeCreated")) for body in found.vms.values()]
+    record = _time(found.record.timestamp or "") if found.record else None
+    return min((time for time in times if time), default=record)
+
+
+def _time(text_of_azure: str) -> str | None:
+    """Azure writes up to seven digits of a second; the state has whole ones."""
+    try:
+        return timestamp(datetime.fromisoformat(text_of_azure))
+    except ValueError:
+        return None
+
+
+def _section(data: dict[str, object], key: str) -> dict[str, object]:
+    section = data.setdefault(key, {})
+    assert isinstance(section, dict)  # noqa: S101 - `initial_document` makes mappings of them
+    return section
+
+
+def _plain(value: msgspec.Struct | None) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(value) if value is not None else {}
+    return {key: item for key, item in plain.items() if item is not None}
