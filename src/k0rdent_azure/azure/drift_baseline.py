@@ -53,17 +53,14 @@ def differences(each: ResourceFacts, there: ResourceFacts) -> Iterator[Change]:
 
 
 def answered(outputs: Mapping[str, object], scope: str) -> list[ResourceFacts]:
-    """The resources of the deployment's output `baseline`, whose keys are ids below the group."""
+    """The resources of a deployment's outputs: `baseline`, by id below the group, and `group` where it is its own."""
     found: list[ResourceFacts] = []
     for path, body in mapping(outputs, "baseline").items():
         type_, _, name = path.rpartition("/")
-        known = (
-            {"id": scope, "type": GROUP}
-            if path == GROUP
-            else {"id": f"{scope}/providers/{path}", "type": type_}
-        )
         if isinstance(body, dict):
-            found += flatten({**body, **known, "name": name})
+            found += flatten({**body, "id": f"{scope}/providers/{path}", "type": type_, "name": name})
+    if group := mapping(outputs, "group"):
+        found += flatten({**group, "id": scope, "type": GROUP, "name": scope.rpartition("/")[2]})
     return found
 
 

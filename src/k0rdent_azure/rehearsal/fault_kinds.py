@@ -65,6 +65,9 @@ KINDS: dict[str, FaultKind] = {
             "OverconstrainedZonalAllocationRequest", "the VM ends Failed, its zone without its size"
         ),
         _provisioning("ssh-unreachable", "an SSH connection to the VM fails", ("vm",)),
+        FaultKind(
+            "policy-tag", PROVISIONING, "a policy's --tag NAME=VALUE on all that is put", ("tag",), ("tag",)
+        ),
         _change("vm-deleted", "deleted, with what its deleteOptions name", _VM, "vm"),
         _change("vm-stopped", "powered off", _VM, "vm"),
         _change("vm-deallocated", "powered off and deallocated", _VM, "vm"),

@@ -56,7 +56,7 @@ ChangeKind = Literal[
     "property-changed",
     "group-deleted",
 ]
-Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable"] | ChangeKind
+Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable", "policy-tag"] | ChangeKind
 Moment = Literal["before", "after"]
 EvictionPolicy = Literal["Deallocate", "Delete"]
 
@@ -166,6 +166,11 @@ class Faults:
         return self._meet(
             lambda each: each.kind == "QuotaExceeded" and each.fits(vm=vm, zone=zone, size=size)
         )
+
+    def policy_tags(self) -> dict[str, str]:
+        """What policies write on all that is put; a policy is not used up."""
+        pairs = (each.tag.partition("=") for each in self.armed("policy-tag") if each.tag)
+        return {name: value for name, _, value in pairs}
 
     def ssh(self, vm: str) -> Fault | None:
         return self._meet(lambda each: each.kind == "ssh-unreachable" and each.vm in (None, vm))

@@ -9,12 +9,15 @@ import copy
 
 from k0rdent_azure.rehearsal.arm import filters, removal, views
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, group_being_deleted, not_found
-from k0rdent_azure.rehearsal.arm.call import Answer, Call
+from k0rdent_azure.rehearsal.arm.call import PAGE, Answer, Call
 from k0rdent_azure.rehearsal.arm.compute import SSH_KEYS, VIRTUAL_MACHINES
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
 from k0rdent_azure.rehearsal.arm.providers import PROVIDERS, provision
 from k0rdent_azure.rehearsal.records import Json, Resource
 from k0rdent_azure.rehearsal.regions import region
+
+#: The longest page of `/resources` that anybody gets by asking for it (`$top`).
+MOST_LISTED = 1000
 
 
 def put(call: Call) -> Answer:
@@ -101,13 +104,15 @@ def list_everything(call: Call) -> Answer:
     wanted = filters.parse(call.query.get("$filter", ""))
     group = wanted.get("resourcegroup", group)
     found = call.world.resources(group=group, type_=wanted.get("resourcetype"))
+    asked = call.query.get("$top", "")
     return call.page(
         [
             views.listed(call.world, each, expand=call.query.get("$expand", ""))
             for each in found
             if filters.tags_match(wanted, each.body.get("tags"))
             and wanted.get("name", each.name) == each.name
-        ]
+        ],
+        min(int(asked), MOST_LISTED) if asked.isdecimal() and int(asked) else PAGE,
     )
 
 

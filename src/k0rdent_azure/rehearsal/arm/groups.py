@@ -40,6 +40,7 @@ def plan_group(plan: Plan, group_id: str, name: str, body: Json, start: float) -
     ended = start + plan.draw(*CREATION, "group", name)
     given = body.get("tags")
     tags = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    tags |= plan.faults.policy_tags()
     if present is None:
         group = Group(id=group_id, name=name, location=location, tags=tags, created_at=start, ready_at=ended)
     else:

@@ -72,6 +72,8 @@ def provision(wanted: Wanted) -> tuple[Resource, float]:
     body = _without_nulls({key: value for key, value in wanted.body.items() if key in _KEPT})
     body["location"] = wanted.location
     body.setdefault("properties", {})
+    if policies := wanted.plan.faults.policy_tags():
+        body["tags"] = {**network.mapping(body, "tags"), **policies}
     shaped = Shaped(body, provider.shape(wanted, body))
     if present is None:
         resource = _new(wanted, provider, shaped, start)
