@@ -98,9 +98,13 @@ def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:
 
 
 def continue_deployment(
-    workspace: Workspace, args: argparse.Namespace, *, intent: Callable[[Transaction], None] | None = None
+    workspace: Workspace,
+    args: argparse.Namespace,
+    *,
+    intent: Callable[[Transaction], None] | None = None,
+    show: bool = True,
 ) -> int:
-    """Go on with the deployment that the state describes; `intent` is as in `begin_run`.
+    """Go on with the deployment that the state describes; `intent` is as in `begin_run`, `show` as in `drive`.
 
     Raises StateError where it is being destroyed.
     """
@@ -114,7 +118,7 @@ def continue_deployment(
     snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)
-    return drive(workspace, config, names, args=args, intent=intent)
+    return drive(workspace, config, names, args=args, intent=intent, show=show)
 
 
 def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
@@ -147,8 +151,9 @@ def drive(
     *,
     args: argparse.Namespace,
     intent: Callable[[Transaction], None] | None = None,
+    show: bool = True,
 ) -> int:
-    """Run all phases and say how it ended."""
+    """Run all phases; with `show`, say at the end where the deployment stands."""
     from k0rdent_azure.cli.status import show_result
     from k0rdent_azure.phases import following
     from k0rdent_azure.phases.begin import begin_run, end_run
@@ -176,7 +181,8 @@ def drive(
     except K0rdentAzureError as error:
         next_command_hint(error, workspace, "resume --yes" if args.yes else "resume")
         raise
-    show_result(workspace, as_json=args.json)
+    if show:
+        show_result(workspace, as_json=args.json)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`validate`: compares what was deployed with what there is; changes nothing in Azure."""
+"""`validate`: compares what was deployed with what there is, and repairs it where somebody asks for that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
-from k0rdent_azure.cli.running import snapshot_of
+from k0rdent_azure.cli.running import add_run_arguments, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import StateError, StateNotFoundError
 
@@ -23,8 +23,12 @@ EPILOG = """\
 examples:
   k0rdent-azure validate                  what is missing, unexpected or changed, and what to do now
   k0rdent-azure validate --json           the same for scripts (keys are stable)
+  k0rdent-azure validate --repair --dry-run
+  k0rdent-azure validate --repair         show what would be done, ask, do it, and look again
 
-It takes no lock and sends at most eight requests for any number of VMs, none of which changes anything.
+It takes no lock and sends at most eight requests for any number of VMs, none of which changes anything. Only --repair
+does, after a preview: what is gone is made anew, what is off is started, what was changed is put back; what is not ours
+is left alone.
 Exit code 0: as it was deployed. 11: drift. 12: no drift in what could be read, but something could not be read.
 Any other: an error, as in `k0rdent-azure --help`.
 """
@@ -38,18 +42,25 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=EPILOG,
         formatter_class=HelpFormatter,
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--repair", action="store_true", help="make what there is as it should be")
+    parser.add_argument("--dry-run", action="store_true", help="with --repair: only show what would be done")
+    add_run_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """`--json` prints `report.findings.document`."""
     workspace = Workspace(args.workspace)
-    told = _validate(workspace)
-    _show(told, args)
+    told = look(workspace)
+    if args.repair:
+        from k0rdent_azure.cli.repairing import repair
+
+        return repair(workspace, told, args)
+    show(told, args)
     return EXIT_CODES[told.verdict]
 
 
-def _validate(workspace: Workspace) -> Validation:
+def look(workspace: Workspace) -> Validation:
+    """Read Azure and compare; changes nothing."""
     import asyncio
 
     from k0rdent_azure.cli.cloud import A_LOOK, outside
@@ -104,7 +115,8 @@ def _report(compared: Comparison, state: State, requests: int, *, run: str | Non
     )
 
 
-def _show(told: Validation, args: argparse.Namespace) -> None:
+def show(told: Validation, args: argparse.Namespace) -> None:
+    """Print the findings, as `--json` says."""
     from k0rdent_azure.cli.output import console, is_ascii_only, print_json, show_notice
     from k0rdent_azure.report.findings import document, lines
     from k0rdent_azure.report.theme import Look

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from k0rdent_azure.phases import submission, vm_removal
+from k0rdent_azure.phases import repair, submission, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.model import PhaseName
 
@@ -14,5 +14,6 @@ class AzureSetup:
 
     async def run(self, ctx: Context) -> None:
         await vm_removal.finish(ctx)
+        await repair.carry_out(ctx)
         if submission.is_due(ctx.state):
             await submission.submit(ctx)

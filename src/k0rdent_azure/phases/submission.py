@@ -14,6 +14,8 @@ from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.model import ArmDeployment, PendingOperation, State
 
 OPERATION = "arm-deployment"
+#: A repair that waits for a submission ends with it.
+REPAIR = "repair"
 #: Provisioning states of a deployment record that nobody works on any more.
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 
@@ -37,8 +39,11 @@ def is_due(state: State) -> bool:
     return recorded.provisioning_state in ENDED and bool(vms_to_make(state))
 
 
-async def submit(ctx: Context) -> None:
-    """Observe the record where its fate is unknown; submit only where there is none, or not this one."""
+async def submit(ctx: Context, *, again: Collection[str] = ()) -> None:
+    """Observe the record where its fate is unknown; submit only where there is none, or not this one.
+
+    VMs in `again` are sent too, though they exist: ARM puts back what somebody changed.
+    """
     await arm.choose_subscription(ctx)
     state = ctx.state
     pending = state.pending_operations.get(OPERATION)
@@ -51,7 +56,7 @@ async def submit(ctx: Context) -> None:
             return
         if view is not None and ours:
             generation += 1
-    await _put(ctx, vms_to_make(state), generation)
+    await _put(ctx, list(dict.fromkeys([*vms_to_make(state), *again])), generation)
 
 
 def _generation(recorded: ArmDeployment | None, pending: PendingOperation | None) -> int:
@@ -99,6 +104,7 @@ async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
 def _record(ctx: Context, view: DeploymentView, action: str, message: str) -> None:
     with ctx.commit() as tx:
         tx.end_operation(OPERATION)
+        tx.end_operation(REPAIR)
         arm.record(ctx, tx, view)
         tx.set("azure_resources.deployment.submitted_at", ctx.now)
         for name, vm in tx.state.azure_resources.virtual_machines.items():

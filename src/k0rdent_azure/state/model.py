@@ -38,7 +38,9 @@ SshStatus = Literal["pending", "verified", "failed"]
 K0sStatus = Literal["not_installed", "installing", "ready", "failed"]
 ClusterStatus = Literal["not_deployed", "deploying", "ready", "failed"]
 K0rdentStatus = Literal["not_deployed", "installing", "ready", "failed"]
-OperationKind = Literal["arm_deployment", "vpn", "k0sctl_apply", "kcm_install", "destroy", "rollback"]
+OperationKind = Literal[
+    "arm_deployment", "vpn", "k0sctl_apply", "kcm_install", "destroy", "rollback", "repair"
+]
 
 
 class Run(msgspec.Struct, kw_only=True):

@@ -1,0 +1,161 @@
+"""What can be done about drift: a plan from findings, and the mark that the next run acts on.
+
+Nothing that is not ours is touched: a foreign VM is told of, never removed. What nobody asked to be repaired stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.topology import Host, Names, hosts
+from k0rdent_azure.errors import UsageError
+from k0rdent_azure.phases import arm, replace, submission, vm_removal
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.finding import Finding
+from k0rdent_azure.state.model import State
+from k0rdent_azure.state.transaction import Transaction
+
+_GROUP = "microsoft.resources/resourcegroups"
+_VM = "microsoft.compute/virtualmachines"
+
+
+class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """VMs by what is done with them; `shared` says that network, rules, key and group are sent as they should be.
+
+    `left` is what no program should decide.
+    """
+
+    #: Deleted where they are, and made anew.
+    anew: list[str]
+    #: Not there any more; made anew.
+    gone: list[str]
+    start: list[str]
+    #: Sent again as they should be: size, tags, interface, address.
+    again: list[str]
+    shared: bool
+    #: Whether the whole group is gone.
+    everything: bool
+    left: list[Finding]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.anew or self.gone or self.start or self.again or self.shared or self.everything)
+
+    @property
+    def steps(self) -> list[str]:
+        """In words, in the order in which they are done."""
+        if self.everything:
+            return [
+                "make the resource group and everything in it anew, with the same keys; the cluster is a new one"
+            ]
+        return [
+            *(f"delete VM {name} with its disk, and make it anew" for name in self.anew),
+            *(f"make VM {name} anew" for name in self.gone),
+            *(f"start VM {name}" for name in self.start),
+            *(f"send VM {name} again as it should be" for name in self.again),
+            *(["send network, rules, SSH key and group again as they should be"] if self.shared else []),
+        ]
+
+
+def plan(findings: Iterable[Finding], config: Config, names: Names, state: State) -> RepairPlan:
+    """What repairs these findings; those that a rule ignores are left out. Asks nobody anything."""
+    found = [finding for finding in findings if finding.ignored is None]
+    by_part = {part.lower(): host for host in hosts(config) for part in _parts(names, host)}
+    anew: list[str] = []
+    gone: list[str] = []
+    start: list[str] = []
+    again: list[str] = []
+    left: list[Finding] = []
+    shared = everything = False
+    for finding in found:
+        host, kind = by_part.get(finding.name.lower()), finding.type.lower()
+        if finding.repair in ("none", "adopt"):
+            left.append(finding)
+        elif kind == _GROUP and finding.kind == "missing":
+            everything = True
+        elif host is None:
+            shared = True
+        elif finding.repair == "start":
+            start.append(host.name)
+        elif kind == _VM and finding.kind == "missing":
+            gone.append(host.name)
+        elif finding.repair == "recreate" and kind == _VM:
+            if _survives(config, state, host.name):
+                anew.append(host.name)
+            else:
+                left.append(finding)
+        else:
+            again.append(host.name)
+    made = {*anew, *gone}
+    return RepairPlan(
+        anew=_each(anew),
+        gone=_each(gone),
+        start=[name for name in _each(start) if name not in made],
+        again=[name for name in _each(again) if name not in made],
+        shared=shared,
+        everything=everything,
+        left=left,
+    )
+
+
+def mark(tx: Transaction, wanted: RepairPlan) -> None:
+    """Record what is to be done; `run_phases` does it."""
+    every = list(tx.state.azure_resources.virtual_machines)
+    if wanted.everything:
+        tx.delete("azure_resources.deployment")
+    for name in wanted.anew:
+        vm_removal.mark(tx, name, why="to be repaired")
+    for name in every if wanted.everything else wanted.gone:
+        vm_removal.mark_gone(tx, name)
+    if wanted.start or wanted.again or wanted.shared:
+        details = _Details(start=wanted.start, again=wanted.again, shared=wanted.shared)
+        tx.begin_operation(
+            submission.REPAIR, kind="repair", target="drift", details=msgspec.to_builtins(details)
+        )
+    tx.set("metadata.deployment_status", "in_progress")
+    for step in wanted.steps:
+        tx.event(tx.state.metadata.deployment_phase, "repair_started", step)
+
+
+def _parts(names: Names, host: Host) -> tuple[str, ...]:
+    return (host.name, names.nic(host.name), names.public_ip(host.name), names.os_disk(host.name))
+
+
+def _survives(config: Config, state: State, name: str) -> bool:
+    """Whether the cluster would survive that this VM is deleted."""
+    try:
+        replace.plan(config, state, name)
+    except UsageError:
+        return False
+    return True
+
+
+def _each(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+async def carry_out(ctx: Context) -> None:
+    """Start and send what a pending repair names; nothing pending costs nothing. Can be repeated."""
+    operation = ctx.state.pending_operations.get(submission.REPAIR)
+    if operation is None:
+        return
+    details = msgspec.convert(operation.details, _Details)
+    await arm.choose_subscription(ctx)
+    ctx.interrupt.checkpoint()
+    await arm.start_vms(ctx, details.start)
+    if details.shared or details.again:
+        await submission.submit(ctx, again=details.again)
+        return
+    with ctx.commit() as tx:
+        tx.end_operation(submission.REPAIR)
+
+
+class _Details(msgspec.Struct, kw_only=True):
+    """Of the pending operation, as `mark` writes them."""
+
+    start: list[str] = []
+    again: list[str] = []
+    shared: bool = False
