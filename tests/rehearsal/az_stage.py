@@ -19,13 +19,10 @@ from k0rdent_azure.rehearsal.endpoint import Endpoint
 #: Real seconds after which an `az` is called hung.
 HUNG = 120
 
-needs_az = [
-    pytest.mark.needs_az,
-    pytest.mark.skipif(
-        shutil.which("az") is None,
-        reason="az is not on the PATH (python3 -m venv ~/az && ~/az/bin/pip install azure-cli)",
-    ),
-]
+skip_without_az = pytest.mark.skipif(
+    shutil.which("az") is None,
+    reason="az is not on the PATH (python3 -m venv ~/az && ~/az/bin/pip install azure-cli)",
+)
 
 
 @dataclass

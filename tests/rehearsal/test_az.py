@@ -16,9 +16,9 @@ from k0rdent_azure.rehearsal import az as real_az
 from tests.e2e.conftest import Product
 from tests.e2e.conftest import product as product  # noqa: PLC0414  the fixture
 from tests.rehearsal.arm_stage import KEY, Json, body, custom_data, machines
-from tests.rehearsal.az_stage import HUNG, Az, az_on, needs_az
+from tests.rehearsal.az_stage import HUNG, Az, az_on, skip_without_az
 
-pytestmark = needs_az
+pytestmark = [pytest.mark.needs_az, skip_without_az]
 
 IMAGE = "Debian:debian-12:12-arm64:latest"
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from k0rdent_azure.rehearsal import recording
 from k0rdent_azure.rehearsal.arm import broken, changes, identity, relaxed_json, routes
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
@@ -53,6 +54,8 @@ class ArmServer:
         self._world.settle()
         answer = await self._answer(request, faults, fault)
         self._log.append(request.method, request.path_qs, answer.status if broken.arrives(fault) else 0)
+        if recording.is_on(self._world.directory):
+            recording.append(self._world.directory, await _exchange(request, answer))
         return await broken.deliver(request, self._response(request, answer), fault, self._world.clock)
 
     async def _answer(self, request: web.Request, faults: Faults, fault: Fault | None) -> Answer:
@@ -113,6 +116,20 @@ class ArmServer:
             return web.Response(status=answer.status, headers=headers)
         text = json.dumps(answer.body, separators=(",", ":"))
         return web.Response(status=answer.status, text=text, content_type="application/json", headers=headers)
+
+
+async def _exchange(request: web.Request, answer: Answer) -> recording.Exchange:
+    content = await request.read()
+    return recording.Exchange(
+        method=request.method,
+        path=request.path_qs,
+        body=relaxed_json.loads(content) if content else None,
+        status=answer.status,
+        answer=answer.body,
+        follow_ups=[
+            answer.headers[key] for key in ("Azure-AsyncOperation", "Location") if key in answer.headers
+        ],
+    )
 
 
 async def _body(request: web.Request) -> Json:

@@ -24,31 +24,24 @@ def versions(call: Call) -> Answer:
     found = sorted(_VERSIONS, reverse="desc" in call.query.get("$orderby", "").lower())
     top = call.query.get("$top", "")
     chosen = found[: int(top)] if top.isdigit() else found
-    is_expanded = "properties" in call.query.get("$expand", "").lower()
-    return Answer(200, [_image(call, each, is_expanded=is_expanded) for each in chosen])
+    return Answer(200, [_image(call, each) for each in chosen])
 
 
 def get(call: Call) -> Answer:
-    return Answer(200, _image(call, call.part["version"], is_expanded=True))
-
-
-def _image(call: Call, version: str, *, is_expanded: bool) -> Json:
-    base = call.path.partition("/versions")[0]
-    shown: Json = {
-        "location": call.part["location"].lower(),
-        "name": version,
-        "id": f"{base}/Versions/{version}",
+    found = _image(call, call.part["version"])
+    found["properties"] = {
+        "hyperVGeneration": "V2",
+        "architecture": architecture({"offer": call.part["offer"], "sku": call.part["sku"]}),
+        "disallowed": {"vmDiskType": "None"},
+        "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": False},
+        "imageDeprecationStatus": {"imageState": "Active"},
+        "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
+        "osDiskImage": {"operatingSystem": "Linux"},
+        "dataDiskImages": [],
     }
-    if is_expanded:
-        shown["properties"] = {
-            "hyperVGeneration": "V2",
-            "architecture": architecture({"offer": call.part["offer"], "sku": call.part["sku"]}),
-            "replicaType": "Managed",
-            "disallowed": {"vmDiskType": "None"},
-            "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": False},
-            "imageDeprecationStatus": {"imageState": "Active"},
-            "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
-            "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 31},
-            "dataDiskImages": [],
-        }
-    return shown
+    return Answer(200, found)
+
+
+def _image(call: Call, version: str) -> Json:
+    base = call.path.partition("/versions")[0]
+    return {"location": call.part["location"].lower(), "name": version, "id": f"{base}/Versions/{version}"}

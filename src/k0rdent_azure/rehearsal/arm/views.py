@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from k0rdent_azure.rehearsal.arm.compute import VIRTUAL_MACHINES
+from k0rdent_azure.rehearsal.arm.compute import DISKS, SSH_KEYS, VIRTUAL_MACHINES
 from k0rdent_azure.rehearsal.arm.network import mapping, objects
 from k0rdent_azure.rehearsal.records import Deployment, Group, Json, Operation, Resource
 from k0rdent_azure.rehearsal.world import World
@@ -25,7 +25,8 @@ def resource(world: World, record: Resource, *, instance_view: bool = False) -> 
     """A resource as its own provider shows it."""
     now = world.clock.now()
     properties = mapping(copy.deepcopy(record.body), "properties")
-    properties["provisioningState"] = record.state(now)
+    if record.type != SSH_KEYS:
+        properties["provisioningState"] = record.state(now)
     if record.type == VIRTUAL_MACHINES:
         properties["timeCreated"] = world.clock.stamp(record.created_at)
         if instance_view:
@@ -38,17 +39,22 @@ def resource(world: World, record: Resource, *, instance_view: bool = False) -> 
         "name": record.name,
         "type": record.type,
         **shown,
-        "etag": f'W/"{world.uuid("etag", record.id, record.revision)}"',
+        **_etag(world, record),
         "properties": properties,
     }
+
+
+def _etag(world: World, record: Resource) -> Json:
+    """Disks and SSH keys have none."""
+    if record.type in (DISKS, SSH_KEYS):
+        return {}
+    return {"etag": f'W/"{world.uuid("etag", record.id, record.revision)}"'}
 
 
 def listed(world: World, record: Resource, *, expand: str = "") -> Json:
     """A resource as the list of all resources shows it, without its properties."""
     shown: Json = {"id": record.id, "name": record.name, "type": record.type, "location": record.location}
-    shown.update(
-        {key: record.body[key] for key in ("tags", "sku", "zones", "managedBy") if key in record.body}
-    )
+    shown.update({key: record.body[key] for key in ("tags", "sku", "managedBy") if key in record.body})
     if "createdTime" in expand:
         shown["createdTime"] = world.clock.stamp(record.created_at)
         shown["changedTime"] = world.clock.stamp(min(record.ready_at, world.clock.now()))
