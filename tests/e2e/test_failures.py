@@ -156,6 +156,27 @@ def test_destroy_does_not_need_what_it_removes(product: Product) -> None:
     assert product.state_text() == ""
 
 
+def test_destroy_leaves_no_record_behind_while_azure_is_out_of_order(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    arm_fault(product, faults.Fault(kind="http", method="DELETE", path="/deployments/", times=None))
+    failed = product.run("destroy", "--yes", expect=6)
+    assert "currently unable to handle the request" in failed.err
+    assert "destroy --yes" in failed.err
+    product.run("rehearse", "fault", "clear")
+    product.run("destroy", "--yes")
+    world = json.loads((product.workspace / ".rehearsal" / "world.json").read_text())
+    assert (world["groups"], world["deployments"]) == ({}, {})
+
+    # A right that is missing is told, and keeps nothing from ending.
+    product.run("deploy", "--yes")
+    arm_fault(
+        product, faults.Fault(kind="http", status=403, method="DELETE", path="/deployments/", times=None)
+    )
+    assert "could not remove the deployment record" in product.run("destroy", "--yes").err
+    assert product.state_text() == ""
+
+
 def test_destroy_of_what_never_reached_azure_asks_it_nothing(product: Product) -> None:
     product.init("single-node")
     arm_fault(product, faults.Fault(kind="SkuNotAvailable"))

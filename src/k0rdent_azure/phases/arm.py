@@ -6,6 +6,7 @@ It fixes the subscription, the scope and the names, so that a phase reads as wha
 from __future__ import annotations
 
 from collections.abc import Collection
+from http import HTTPStatus
 
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, OperationView
@@ -225,5 +226,7 @@ async def forget_deployment(ctx: Context) -> None:
     try:
         await removal.delete_deployment_record(ctx.arm, target(ctx))
     except AzureRequestError as error:
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
         # The record holds nothing; a right that is missing for it must not keep a destroy from ending.
         ctx.observer.notice(f"could not remove the deployment record: {error.message}")
