@@ -76,6 +76,16 @@ def differences(found: Any, expected: Any, path: str = "") -> list[str]:
     )
 
 
+def files(workspace: Path) -> frozenset[str]:
+    """What lies in the workspace, but for the rehearsal cloud and the state's own history."""
+    found = (path.relative_to(workspace).as_posix() for path in workspace.rglob("*") if path.is_file())
+    return frozenset(
+        DRAWN.sub("ID", each)
+        for each in found
+        if not each.startswith(".rehearsal/") and "deployment-state." not in each
+    )
+
+
 def world(workspace: Path) -> dict[str, Any]:
     """What the cloud holds."""
     held: dict[str, Any] = json.loads((workspace / ".rehearsal" / "world.json").read_text())

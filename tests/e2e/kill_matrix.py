@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.e2e import ends
 from tests.e2e.forked import KILLED, Forked, preload
@@ -24,6 +25,7 @@ from tests.e2e.matrix import (
     DESTROY,
     NO_STATE,
     RESUME,
+    SNAPSHOT,
     End,
     Result,
     Scenario,
@@ -35,10 +37,18 @@ from tests.e2e.matrix import (
 )
 from tests.e2e.points import STATE, Points
 
+ROLLBACK = ("rollback", SNAPSHOT, "--apply", "--yes")
 SCENARIOS = {
     "deploy": Scenario((), DEPLOY, RESUME),
+    "give up": Scenario((), DEPLOY, DESTROY, gives_up=True),
     "destroy": Scenario((DEPLOY,), DESTROY, DESTROY),
-    "replace": Scenario((DEPLOY,), ("replace", "vm/k0s-worker-1", "--yes"), RESUME),
+    "replace": Scenario((DEPLOY,), ("replace", "vm/k0s-worker-1", "--yes"), RESUME, moved="k0s-worker-1"),
+    "rollback": Scenario(
+        (RESUME,), ROLLBACK, RESUME, snapshot_at="commit cluster_setup #1 after", while_pending="rollback"
+    ),
+    "rollback-all": Scenario(
+        (RESUME,), ROLLBACK, RESUME, snapshot_at="commit azure_setup #1 after", while_pending="rollback"
+    ),
 }
 
 
@@ -46,10 +56,10 @@ def kill_at(stage: Stage, point: str, name: str, end: End) -> Result:
     """One run that is killed at `point`, and what became of it."""
     started = time.monotonic()
     with stage.copy(name) as product:
-        killed = product.run(*stage.scenario.command, points=Points(point, None))
+        killed = product.run(*stage.command, points=Points(point, None))
         met = killed.code == KILLED
         failures = [] if met or killed.code == 0 else [told(killed)]
-        failures += go_on(stage.scenario, product, end)
+        failures += go_on(stage, product, end)
     if failures:
         stage.keep(name, failures)
     return Result(
@@ -57,7 +67,7 @@ def kill_at(stage: Stage, point: str, name: str, end: End) -> Result:
     )
 
 
-def go_on(scenario: Scenario, product: Forked, end: End) -> Iterator[str]:
+def go_on(stage: Stage, product: Forked, end: End) -> Iterator[str]:
     """What is wrong after the kill: with the looks, with the command that goes on, with the end."""
     there = (product.workspace / STATE).exists()
     for words in (("status",), ("state", "check")):
@@ -65,12 +75,19 @@ def go_on(scenario: Scenario, product: Forked, end: End) -> Iterator[str]:
         if looked.code != (0 if there else NO_STATE):
             yield told(looked)
     known = ends.load(product.workspace) if there else None
-    # Before the first commit there is nothing to go on with, and after the last one of a destroy nothing left.
-    begun = there or (product.workspace / "archive").exists()
-    finished = product.run(*(scenario.onward if begun else scenario.command))
-    if finished.code != (0 if there or not begun else NO_STATE):
-        yield told(finished)
-    yield from judge(product.workspace, known, end)
+    # Killed before the first commit that says what is intended, it was never asked for: then it is asked for again.
+    begun = stage.scenario.gives_up or (ends.essence(known) if known else None) != stage.begin.state
+    if not begun or known is None or is_pending(stage.scenario, known):
+        finished = product.run(*(stage.scenario.onward if begun else stage.command))
+        # Nothing is left to go on with where a destroy was done, or what is given up had not begun.
+        if finished.code != (NO_STATE if begun and not there else 0):
+            yield told(finished)
+    yield from judge(product.workspace, known, end, less=stage.scenario.gives_up, moved=stage.scenario.moved)
+
+
+def is_pending(scenario: Scenario, state: dict[str, Any]) -> bool:
+    """Whether there is something to go on with."""
+    return scenario.while_pending is None or scenario.while_pending in (state.get("pending_operations") or {})
 
 
 def main() -> int:

@@ -5,7 +5,7 @@
 
 A point is the moment before or after one act at the product's edge: an ARM request (each attempt of it), an SSH
 probe or command (on a host or on the gateway), a commit of the state (the rename that makes it so) or its removal,
-the start of a tool. Nothing in the product knows of this: its edges are wrapped in this process.
+a file beside it, the start of a tool. Nothing in the product knows of this: its edges are wrapped in this process.
 
 The name of a point is what is done, which time it is that this is done, and before or after. Operations on several
 hosts come in another order in each run, so they are counted for each host and command, never across them: the name of a
@@ -74,6 +74,7 @@ def install(points: Points) -> None:
     _wrap_arm(points)
     _wrap_ssh(points)
     _wrap_commits(points)
+    _wrap_files(points)
     _wrap_tools(points)
 
 
@@ -133,6 +134,19 @@ def _wrap_commits(points: Points) -> None:
 
     SystemFiles.rename = counted  # type: ignore[method-assign]
     SystemFiles.unlink = counted_unlink  # type: ignore[method-assign]
+
+
+def _wrap_files(points: Points) -> None:
+    """Keys, configurations and the kubeconfig, which stand beside the state."""
+    replace = Path.replace
+
+    def counted(self: Path, target: Path) -> Path:
+        name = points.begin(f"file {target.name}")
+        replaced = replace(self, target)
+        points.end(name)
+        return replaced
+
+    Path.replace = counted  # type: ignore[method-assign, assignment]
 
 
 def _wrap_tools(points: Points) -> None:

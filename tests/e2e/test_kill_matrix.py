@@ -18,7 +18,13 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 EXHAUSTIVE = os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1"
 #: Scenario -> how many points `make test` draws, and how many there must be at least.
-SCENARIOS = {"deploy": (8, 300), "destroy": (2, 25), "replace": (2, 60)}
+SCENARIOS = {
+    "deploy": (8, 300),
+    "destroy": (2, 25),
+    "replace": (2, 60),
+    "rollback": (2, 40),
+    "rollback-all": (2, 30),
+}
 #: What the killed run waited for may be there sooner than in the undisturbed one; then it ends before its point.
 PASSED = 0.85
 
@@ -39,6 +45,14 @@ def test_every_point_leads_to_the_same_end(scenario: str, tmp_path: Path) -> Non
     assert figures["points"] >= least
     assert figures["run"] == (figures["points"] if EXHAUSTIVE else sample)
     assert figures["killed"] >= figures["run"] * (PASSED if EXHAUSTIVE else 0.5)
+
+
+@pytest.mark.parametrize("scenario", ["deploy", "give up"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_no_half_written_key_is_left(scenario: str, moment: str, tmp_path: Path) -> None:
+    done = matrix("kill_matrix", scenario, tmp_path / "runs", "--point", f"file ID-ssh-key #1 {moment}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["killed"] == 1
 
 
 def test_a_put_that_is_not_idempotent_is_found(tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ class Names(msgspec.Struct, frozen=True):
         return f"{self.deployment_id}-admin"
 
     @property
+    def ssh_key_file(self) -> str:
+        """The private key, relative to the workspace."""
+        return f"./azure-resources/{self.deployment_id}-ssh-key"
+
+    @property
     def deployment(self) -> str:
         """The ARM deployment record, the same for every attempt, so that a re-PUT adopts."""
         return self.deployment_id

@@ -10,6 +10,7 @@ import asyncio
 from k0rdent_azure.errors import AzureError, K0rdentAzureError
 from k0rdent_azure.phases import arm, durations, schedule
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.phases.files import remove_private
 from k0rdent_azure.state.model import Durations
 
 #: Cloud seconds between looks where resources go one by one: each look also starts what can go by then.
@@ -119,9 +120,10 @@ def _pause(ctx: Context, looks: int) -> float:
 def _remove_local_files(ctx: Context) -> None:
     """Keys and configs of hosts that are gone; the archived state keeps what they said."""
     state = ctx.state
-    files = []
-    if state.azure_resources.ssh_key:
-        files += [state.azure_resources.ssh_key.local_path, state.azure_resources.ssh_key.local_path + ".pub"]
+    key = state.azure_resources.ssh_key
+    # A run that died may have written the key and not recorded it yet.
+    path_of_key = key.local_path if key else ctx.names.ssh_key_file
+    files = [path_of_key, path_of_key + ".pub"]
     if state.wireguard and state.wireguard.laptop_config:
         files.append(state.wireguard.laptop_config.file_path)
     if state.k0s_cluster:
@@ -132,7 +134,7 @@ def _remove_local_files(ctx: Context) -> None:
         path = ctx.path(relative)
         # A state from elsewhere may name any path; only what lies in the workspace is ours to remove.
         if path.resolve().is_relative_to(ctx.workspace.resolve()):
-            path.unlink(missing_ok=True)
+            remove_private(path)
     for folder in ("azure-resources", "wireguard", "k0sctl-config"):
         path = ctx.workspace / folder
         if path.is_dir() and not any(path.iterdir()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from k0rdent_azure.state.files import SYSTEM, give, make_folder
@@ -17,19 +16,23 @@ def make_private_folder(folder: Path) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace `path` with `text`, atomically and durably; mode 0600, never a moment wider."""
+    """Replace `path` with `text`, atomically and durably; mode 0600, never a moment wider.
+
+    The name of the temp file is fixed: whoever writes holds the run lock, so one that is there is a dead writer's.
+    """
     folder = make_private_folder(path.parent)
-    # mkstemp creates with 0600 and O_EXCL.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = _temporary(path)
+    temporary.unlink(missing_ok=True)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             give(SYSTEM, stream.fileno(), like=[str(path), str(folder)])
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -39,3 +42,13 @@ def write_private_if_changed(path: Path, text: str) -> bool:
         return False
     write_private(path, text)
     return True
+
+
+def remove_private(path: Path) -> None:
+    """Remove a file, and what a writer that died left of it; nothing there is fine."""
+    _temporary(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")

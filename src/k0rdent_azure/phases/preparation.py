@@ -68,11 +68,12 @@ def _is_prepared(ctx: Context, host: Host) -> bool:
 
 def _ssh_key(ctx: Context) -> SshKey:
     """The deployment's SSH key pair: the file that is there, or a new one written before it is recorded."""
-    relative = f"./azure-resources/{ctx.names.deployment_id}-ssh-key"
+    relative = ctx.names.ssh_key_file
     path = ctx.path(relative)
     recorded = ctx.state.azure_resources.ssh_key
     if path.exists():
         public = ssh_public_from_private(path.read_text(), comment=ctx.config.ssh.key_comment)
+        _write_public_key(path, public)
         if recorded and recorded.public_key and recorded.public_key.split()[:2] != public.split()[:2]:
             raise HostError(
                 f"{path} is not the key that this deployment was made with",
@@ -91,10 +92,16 @@ def _ssh_key(ctx: Context) -> SshKey:
 def _new_ssh_key(path: Path, comment: str) -> KeyPair:
     pair = ssh_keypair(comment)
     write_private(path, pair.private)
-    public = path.with_name(path.name + ".pub")
-    write_private(public, pair.public + "\n")
-    public.chmod(0o644)
+    _write_public_key(path, pair.public)
     return pair
+
+
+def _write_public_key(private: Path, public: str) -> None:
+    """Beside the private one, for its user's `ssh`; also where a run died between the two."""
+    path = private.with_name(private.name + ".pub")
+    if not path.exists():
+        write_private(path, public + "\n")
+        path.chmod(0o644)
 
 
 def _prepare_laptop(ctx: Context, tx: Transaction) -> None:
