@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from hypothesis import given
@@ -134,3 +135,49 @@ def test_both_wordings_of_a_quota() -> None:
         "exceeding quota limits of Core. Maximum allowed: 10, Current in use: 2, Additional requested: 12."
     ) == (Quota("Core", 10, 2, 12))
     assert quota_of("no quota at all") is None
+
+
+ANY_SIZE = st.builds(
+    VmSize,
+    name=st.from_regex(r"Standard_[A-F][1-9](ds|as|s|ps)?_v[1-6]", fullmatch=True),
+    family=st.sampled_from(["aFamily", "bFamily", "cFamily"]),
+    vcpus=st.integers(1, 16),
+    memory=st.floats(1, 128),
+    architecture=st.sampled_from(["x64", "Arm64"]),
+    generations=st.sampled_from([("V1",), ("V2",), ("V1", "V2")]),
+    zones=st.lists(st.sampled_from("123"), unique=True).map(tuple),
+    offered=st.booleans(),
+    spot=st.booleans(),
+)
+ANY_USE = st.builds(
+    Use,
+    role=st.sampled_from(["controllers", "workers"]),
+    size=st.just(D4.name),
+    zones=st.frozensets(st.sampled_from("123"), max_size=2),
+    count=st.integers(1, 9),
+    spot=st.booleans(),
+    generation=st.sampled_from([None, "V1", "V2"]),
+)
+
+
+@given(use=ANY_USE, sizes=st.lists(ANY_SIZE, max_size=12))
+def test_whatever_is_named_would_do(use: Use, sizes: list[VmSize]) -> None:
+    named = nearest(use, D4, sizes)
+    assert len(named) <= 3
+    for each in named:
+        assert each.offered
+        assert each.architecture == D4.architecture
+        assert use.zones <= set(each.zones)
+        assert each.spot or not use.spot
+        assert use.generation in (None, *each.generations)
+
+
+@given(use=ANY_USE, limit=st.integers(0, 200), in_use=st.integers(0, 250))
+def test_what_is_said_to_fit_into_a_quota_does(use: Use, limit: int, in_use: int) -> None:
+    (told,) = for_quota([use], SIZES, Quota("dFamily Cores", limit, in_use, 4))
+    left = max(0, limit - in_use)
+    assert f", {left} are left" in told
+    for count, names in re.findall(r"; (\d+) of ([^;]+) fit", told):
+        for name in names.split(" or "):
+            (size,) = [each for each in SIZES if each.name == name]
+            assert int(count) * size.vcpus <= left
