@@ -114,6 +114,11 @@ def continue_deployment(
             f"{state.metadata.deployment_id} is {state.metadata.deployment_status}",
             hint=f"finish that first: {workspace.command('destroy --yes')}",
         )
+    if "rekey" in state.pending_operations:
+        raise StateError(
+            "new WireGuard keys are being put onto the hosts, and not all may have them",
+            hint=f"finish that first: {workspace.command('recover --rekey --yes')}",
+        )
     overrides = getattr(args, "overrides", [])
     snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)

@@ -22,6 +22,7 @@ examples:
   k0rdent-azure recover --from-backup                the version before the newest commit
   k0rdent-azure recover --from-snapshot latest
   k0rdent-azure recover --from-azure --dry-run       no copy is left: what Azure and the hosts still know
+  k0rdent-azure recover --rekey                      the workstation's WireGuard key is lost: a new one
 
 The damaged file stays beside the new one, with the ending .damaged-<time>; events in it that are newer than the copy
 are taken over. A state file that can be read is not replaced: see `rollback`. --from-azure only reads in Azure and on
@@ -49,6 +50,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="DEPLOYMENT_ID",
         help="make it anew from Azure, the hosts and the files that are left",
     )
+    source.add_argument(
+        "--from-hosts", action="store_true", help="read keys from the hosts into a state rebuilt without them"
+    )
+    source.add_argument(
+        "--rekey",
+        nargs="?",
+        const="laptop",
+        choices=("laptop", "hosts"),
+        help="new WireGuard keys on the live hosts, for the workstation (default) or for every host",
+    )
     parser.add_argument("--resource-group", metavar="G", help="with --from-azure: only in this group")
     parser.add_argument("--subscription", metavar="S", help="with --from-azure: look in this subscription")
     parser.add_argument(
@@ -71,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
 
     With --from-azure: deployment_id, subscription_id, resource_group, record (its provisioning state, null without
     one), sources[], requests, phase, status, virtual_machines[] (name, status, public_ip, keys), lost[] (what, means,
-    do), events (found, unread), written (serial, damaged, taken, unproven, unread; null with --dry-run).
+    do), events (found, unread), written (serial, damaged, taken, unproven, unread; null with --dry-run). With
+    --from-hosts and --rekey: deployment_id, serial, without_keys[].
     """
     workspace = Workspace(args.workspace)
     _refuse_lonely(args)
@@ -80,6 +92,11 @@ def run(args: argparse.Namespace) -> int:
 
         args.deployment_id = args.from_azure or None
         return from_azure(workspace, args)
+    if args.from_hosts or args.rekey:
+        from k0rdent_azure.cli.recover_hosts import from_hosts, rekey
+
+        args.quiet, args.svg = False, None
+        return rekey(workspace, args) if args.rekey else from_hosts(workspace, args)
     storage = workspace.store().storage
     if not (args.from_backup or args.from_snapshot):
         return _offer(workspace, storage, as_json=args.json)
@@ -90,7 +107,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse_lonely(args: argparse.Namespace) -> None:
     """Raise UsageError for a flag of --from-azure without it."""
-    flags = ("resource_group", "subscription", "cloud", "trust_hosts", "dry_run")
+    flags = ["resource_group", "subscription", "cloud", "dry_run"]
+    flags += [] if args.from_hosts else ["trust_hosts"]
     given = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]
     if given and args.from_azure is None:
         raise UsageError(f"{given[0]} goes with --from-azure")

@@ -90,7 +90,9 @@ class Findings:
             lines.append(
                 f"{plural(done.taken, 'event')} taken over; {done.unproven} do not follow from the one before"
             )
-        lines.append(f"go on with: {workspace.command('resume')}, which looks at what exists")
+        first = next((loss.command for loss in self.lost if loss.command), None)
+        then = f"{workspace.command(first)}, then resume" if first else workspace.command("resume")
+        lines.append(f"go on with: {then}")
         sys.stdout.writelines(f"{clean(line)}\n" for line in lines)
 
     def print_json(self, done: Rebuilt | None) -> None:

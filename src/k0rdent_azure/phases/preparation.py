@@ -38,10 +38,16 @@ class Preparation:
             ctx.event(tx, "keys_generated", f"WireGuard and host keys generated for {len(missing)} hosts")
 
 
+def keyless(state: State) -> list[str]:
+    """The VMs that exist, or are being made, with keys that the state does not have."""
+    vms = state.azure_resources.virtual_machines
+    return [name for name, vm in vms.items() if vm.host_key is None and vm.status not in WITHOUT_KEYS]
+
+
 def refuse_unknown_keys(state: State) -> None:
     """Raise where something that exists has keys that the state does not have: new ones would shut us out of it."""
     vms = state.azure_resources.virtual_machines
-    closed = [name for name, vm in vms.items() if vm.host_key is None and vm.status not in WITHOUT_KEYS]
+    closed = keyless(state)
     if closed:
         raise HostError(
             f"the keys of {', '.join(closed)} are not in the state, which was rebuilt without them",

@@ -8,18 +8,22 @@ import msgspec
 
 from k0rdent_azure.azure.discovery import Discovery
 from k0rdent_azure.config.topology import LAPTOP
-from k0rdent_azure.phases.preparation import WITHOUT_KEYS
+from k0rdent_azure.phases.preparation import keyless
 from k0rdent_azure.phases.rebuild_config import Wanted
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.rebuilding import Remains
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact that could not be found. `do` is what helps, None where nothing does or nothing is needed."""
+    """One fact that could not be found. `do` is what helps, None where nothing does or nothing is needed.
+
+    `command` is the one, without the program's name, that has to come before `resume`.
+    """
 
     what: str
     means: str
     do: str | None = None
+    command: str | None = None
 
 
 def losses(
@@ -52,12 +56,12 @@ def _keys(state: State, silent: Mapping[str, str], *, has_ssh_key: bool) -> list
         )
     missing += [
         Loss(
-            what=f"the keys of {name}" + (f" ({silent[name]})" if name in silent else ""),
-            means="its host key and WireGuard key are on the VM alone",
+            what=f"the keys of {name}",
+            means="they are on the VM alone" + (f", and {silent[name]}" if name in silent else ""),
             do="k0rdent-azure recover --from-hosts",
+            command="recover --from-hosts",
         )
-        for name, vm in state.azure_resources.virtual_machines.items()
-        if vm.host_key is None and vm.status not in WITHOUT_KEYS
+        for name in keyless(state)
     ]
     laptop = state.wireguard.peers.get(LAPTOP) if state.wireguard else None
     if (laptop is None or laptop.private_key is None) and any(
@@ -68,6 +72,7 @@ def _keys(state: State, silent: Mapping[str, str], *, has_ssh_key: bool) -> list
                 what="the WireGuard private key of the workstation",
                 means="it was on the workstation alone; the VMs accept no other, so there is no VPN to them",
                 do="k0rdent-azure recover --rekey",
+                command="recover --rekey",
             )
         )
     return missing

@@ -28,6 +28,7 @@ _OF_THE_OLD_ONE = (
     "created_at",
     "last_checked",
     "cloud_init",
+    "rekeyed_at",
 )
 
 

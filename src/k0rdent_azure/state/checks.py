@@ -36,6 +36,7 @@ TIME_KEYS = frozenset(
         "started_at",
         "ended_at",
         "last_handshake",
+        "rekeyed_at",
         "at",
     }
 )

@@ -39,7 +39,7 @@ K0sStatus = Literal["not_installed", "installing", "ready", "failed"]
 ClusterStatus = Literal["not_deployed", "deploying", "ready", "failed"]
 K0rdentStatus = Literal["not_deployed", "installing", "ready", "failed"]
 OperationKind = Literal[
-    "arm_deployment", "vpn", "k0sctl_apply", "kcm_install", "destroy", "rollback", "repair"
+    "arm_deployment", "vpn", "k0sctl_apply", "kcm_install", "destroy", "rollback", "repair", "rekey"
 ]
 
 
@@ -223,6 +223,9 @@ class VirtualMachine(msgspec.Struct, kw_only=True):
     cloud_init: Literal["pending", "running", "done", "failed"] | None = None
     #: What is being done with this VM now, or why it failed.
     detail: str | None = None
+    #: When its WireGuard configuration was last changed on the VM itself: what its cloud-init was given cannot be sent
+    #: again since.
+    rekeyed_at: str | None = None
     #: Zones in which Azure had no room for it, since it was last made.
     full_zones: list[str] = []
 
