@@ -377,3 +377,41 @@ async def test_no_or_several_subscriptions_are_asked_about(
 def test_a_broken_az_profile_is_no_profile(tmp_path: Path, content: str) -> None:
     (tmp_path / "azureProfile.json").write_text(content)
     assert subscriptions.az_default("AzureCloud", {"AZURE_CONFIG_DIR": str(tmp_path)}) is None
+
+
+async def test_conditions_are_read_from_what_a_list_has(client: ArmClient, arm: FakeArm) -> None:
+    """Azure promises an instance view with `statusOnly`, and little beside it."""
+
+    def listed(name: str, *codes: str, **properties: object) -> dict[str, object]:
+        view = {"statuses": [{"code": code, "displayStatus": f"shown {code}"} for code in codes]}
+        return {"id": f"{MACHINES}/{name}", "properties": {"instanceView": view, **properties}}
+
+    arm.answer(
+        200,
+        {
+            "value": [
+                listed("a", "ProvisioningState/succeeded", "PowerState/running"),
+                listed("b", "ProvisioningState/failed/AllocationFailed"),
+                listed("c", provisioningState="Updating"),
+                {"id": f"{MACHINES}/d"},
+            ]
+        },
+    )
+    found = await inventory.vm_statuses(client, SUBSCRIPTION)
+    assert [(each.id[-1], each.provisioning_state, each.power_state) for each in found] == [
+        ("a", "Succeeded", "shown PowerState/running"),
+        ("b", "Failed", ""),
+        ("c", "Updating", ""),
+        ("d", "", ""),
+    ]
+    assert arm.seen[0].query["statusOnly"] == "true"
+
+
+async def test_a_listed_group_that_is_gone_is_empty(client: ArmClient, arm: FakeArm) -> None:
+    for _ in range(2):
+        arm.error(404, "ResourceGroupNotFound")
+    assert await inventory.group_vm_statuses(client, SUBSCRIPTION, "g") == []
+    assert await inventory.addresses(client, SUBSCRIPTION, "g") == []
+    arm.error(404, "SubscriptionNotFound")
+    with pytest.raises(AzureRequestError):
+        await inventory.addresses(client, SUBSCRIPTION, "g")

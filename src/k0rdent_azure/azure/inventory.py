@@ -93,8 +93,17 @@ async def group_vm_statuses(client: ArmClient, subscription: str, group: str) ->
 
 
 def _status(item: Mapping[str, object]) -> VmStatusView:
-    state = text(mapping(item, "properties"), "provisioningState")
+    state = text(mapping(item, "properties"), "provisioningState") or _code(item, "ProvisioningState")
     return VmStatusView(text(item, "id"), state, _power_state(item))
+
+
+def _code(item: Mapping[str, object], kind: str) -> str:
+    """`Failed` from the instance view's code `ProvisioningState/failed/AllocationFailed`: not every list has more."""
+    for status in mappings(mapping(mapping(item, "properties"), "instanceView"), "statuses"):
+        first, _, rest = text(status, "code").partition("/")
+        if first.lower() == kind.lower():
+            return rest.partition("/")[0].capitalize()
+    return ""
 
 
 async def _list_if_any(client: ArmClient, path: str, api_version: str) -> list[dict[str, object]]:
