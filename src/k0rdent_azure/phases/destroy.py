@@ -98,8 +98,11 @@ async def wait_until_gone(ctx: Context) -> float:
     """Look until Azure says that nothing is left; returns the cloud seconds after which it said so."""
     started, looks = ctx.clock.monotonic(), 0
     while True:
-        ctx.observer.activity(ctx.names.resource_group, "waiting for Azure to delete")
-        await ctx.sleep(_pause(ctx, looks))
+        pause = _pause(ctx, looks)
+        ctx.observer.activity(
+            ctx.names.resource_group, f"waiting for Azure to delete, next look in {pause:.0f} s"
+        )
+        await ctx.sleep(pause)
         if await arm.is_gone(ctx):
             return ctx.clock.monotonic() - started
         looks += 1
