@@ -38,11 +38,17 @@ from tests.e2e.matrix import (
 from tests.e2e.points import STATE, Points
 
 ROLLBACK = ("rollback", SNAPSHOT, "--apply", "--yes")
+#: What a repair finds: a VM that is gone, and what one request puts back.
+DRIFT = (
+    ("rehearse", "fault", "vm-deleted", "--vm", "k0s-worker-1"),
+    ("rehearse", "fault", "tags-removed", "--resource", "k0s-worker-2"),
+)
 SCENARIOS = {
     "deploy": Scenario((), DEPLOY, RESUME),
     "give up": Scenario((), DEPLOY, DESTROY, gives_up=True),
     "destroy": Scenario((DEPLOY,), DESTROY, DESTROY),
     "replace": Scenario((DEPLOY,), ("replace", "vm/k0s-worker-1", "--yes"), RESUME, moved="k0s-worker-1"),
+    "repair": Scenario((DEPLOY, *DRIFT), ("validate", "--repair", "--yes"), RESUME, moved="k0s-worker-1"),
     "rollback": Scenario(
         (RESUME,), ROLLBACK, RESUME, snapshot_at="commit cluster_setup #1 after", while_pending="rollback"
     ),

@@ -47,10 +47,18 @@ def test_every_point_leads_to_the_same_end(scenario: str, tmp_path: Path) -> Non
     assert figures["killed"] >= figures["run"] * (PASSED if EXHAUSTIVE else 0.5)
 
 
-@pytest.mark.parametrize("scenario", ["deploy", "give up"])
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_no_half_written_key_is_left(scenario: str, moment: str, tmp_path: Path) -> None:
-    done = matrix("kill_matrix", scenario, tmp_path / "runs", "--point", f"file ID-ssh-key #1 {moment}")
+#: What the whole matrix found: half-written keys that stayed, a key that nobody knew of, a VPN to an address of before.
+FOUND = [
+    ("deploy", "file ID-ssh-key #1 before"),
+    ("give up", "file ID-ssh-key #1 before"),
+    ("give up", "file ID-ssh-key #1 after"),
+    ("repair", "commit vpn_setup #2 before"),
+]
+
+
+@pytest.mark.parametrize(("scenario", "point"), FOUND)
+def test_points_that_once_led_astray(scenario: str, point: str, tmp_path: Path) -> None:
+    done = matrix("kill_matrix", scenario, tmp_path / "runs", "--point", point)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["killed"] == 1
 

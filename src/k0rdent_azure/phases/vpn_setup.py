@@ -54,7 +54,9 @@ class VpnSetup:
             ],
         )
         changed = write_private_if_changed(ctx.path(wireguard.laptop_config.file_path), text)
-        if changed or wireguard.laptop_config.status == "pending":
+        # A run may have died between the file and the state.
+        recorded = all(wireguard.peers[host.name].endpoint == _endpoint(ctx, host) for host in ctx.hosts)
+        if changed or not recorded:
             with ctx.commit() as tx:
                 tx.set("wireguard.laptop_config.status", "generated")
                 tx.set(f"wireguard.peers.{LAPTOP}.config_status", "generated")
@@ -141,7 +143,8 @@ def _endpoint(ctx: Context, host: Host) -> str:
 
 def _same_peers(ctx: Context, wireguard: WireGuard, seen: dict[str, PeerStatus]) -> bool:
     """Whether the running interface has our peers at our endpoints (it may be another deployment's)."""
-    return {wireguard.peers[host.name].public_key for host in ctx.hosts} == set(seen)
+    wanted = {wireguard.peers[host.name].public_key: _endpoint(ctx, host) for host in ctx.hosts}
+    return wanted == {key: peer.endpoint for key, peer in seen.items()}
 
 
 def _is_fresh(ctx: Context, peer: PeerStatus) -> bool:
