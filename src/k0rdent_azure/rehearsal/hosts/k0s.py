@@ -120,7 +120,7 @@ class K0s:
         cluster = self.cluster
         if words[1:2] != ["admin"] or cluster is None or not self.node or not self.node.controller:
             return process.fail(f"Error: stat {DATA}/pki/ca.crt: no such file or directory")
-        return process.out(cluster.kubeconfig())
+        return process.out(cluster.kubeconfig(self._api_address()))
 
     def _install(self, process: Process, arguments: list[str], version: str) -> int:
         role, flags = arguments[1], [word for word in arguments[2:] if not word.startswith("--force")]
@@ -170,10 +170,7 @@ class K0s:
             self.node.started_at = None
 
     def _form(self) -> Cluster:
-        api = self._configuration().get("api")
-        given = api if isinstance(api, dict) else {}
-        address = str(given.get("externalAddress") or given.get("address") or self.host.machine.private_ip)
-        cluster = new_cluster(self.site.directory / "clusters", address)
+        cluster = new_cluster(self.site.directory / "clusters", self._api_address())
         self.site.clusters[cluster.identifier] = cluster
         return cluster
 
@@ -192,13 +189,19 @@ class K0s:
         if node.controller:
             cluster.members[self.host.hostname] = Member(self._peer_address(), ready_at)
             self.host.files.make_directory(f"{DATA}/pki", user="root")
-            content = cluster.kubeconfig().encode()
+            content = cluster.kubeconfig(self._api_address()).encode()
             self.host.files.write(f"{DATA}/pki/admin.conf", content, user="root", mode=0o600)
         if node.schedulable:
             cluster.register(name, self.host.identity, ready_at - 5)
             self.host.files.make_directory(DATA, user="root")
             self.host.files.write(f"{DATA}/kubelet.conf", b"# kubelet\n", user="root", mode=0o600)
         cluster.save()
+
+    def _api_address(self) -> str:
+        """Where this controller's own configuration says that the API is; others' may say another address."""
+        api = self._configuration().get("api")
+        given = api if isinstance(api, dict) else {}
+        return str(given.get("externalAddress") or given.get("address") or self.host.machine.private_ip)
 
     def _is_member(self, cluster: Cluster) -> bool:
         """etcd adds no member at an address that one has already ("Peer URLs already exists"), even a dead one."""
@@ -275,7 +278,10 @@ class K0s:
             )
         if verb == ["create"]:
             return process.out(
-                cluster.new_token(flag(words, "--role", "worker"), _seconds(flag(words, "--expiry"))) + "\n"
+                cluster.new_token(
+                    flag(words, "--role", "worker"), _seconds(flag(words, "--expiry")), self._api_address()
+                )
+                + "\n"
             )
         if verb == ["invalidate"]:
             for identifier in [word for word in words if not word.startswith("-")]:

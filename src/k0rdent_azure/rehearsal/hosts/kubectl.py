@@ -124,7 +124,8 @@ def _by_token(text: str, token: tuple[str, str], k0s: K0s) -> Cluster:
     server = str(yaml.safe_load(text)["clusters"][0]["cluster"]["server"])
     address = urlsplit(server).hostname or ""
     for cluster in k0s.site.clusters.values():
-        if cluster.address == address and serving(cluster, k0s.site.hosts(), k0s.site.now()):
+        addresses = {cluster.address, *(member.peer for member in cluster.members.values())}
+        if address in addresses and serving(cluster, k0s.site.hosts(), k0s.site.now()):
             if not cluster.accepts(token):
                 raise Refusal("error: You must be logged in to the server (Unauthorized)")
             return cluster

@@ -74,12 +74,12 @@ class Cluster:
     def remove(self) -> None:
         Path(self.path).unlink(missing_ok=True)
 
-    def new_token(self, role: str, seconds: float) -> str:
-        """A join token for `role` that is valid for real `seconds`."""
+    def new_token(self, role: str, seconds: float, address: str) -> str:
+        """A join token for `role` that is valid for real `seconds`; it leads to the controller at `address`."""
         identifier, secret = credentials.new_token()
         self.tokens[identifier] = Token(secret, role, time.time() + seconds)
         self.save()
-        return credentials.join_token(self.address, self.ca, role, identifier, secret)
+        return credentials.join_token(address, self.ca, role, identifier, secret)
 
     def accepts(self, token: tuple[str, str], role: str | None = None) -> bool:
         known = self.tokens.get(token[0])
@@ -87,8 +87,9 @@ class Cluster:
             return False
         return role is None or known.role == role
 
-    def kubeconfig(self) -> str:
-        server = f"https://{self.address}:6443"
+    def kubeconfig(self, address: str) -> str:
+        """The administrator's, for the API server at `address`."""
+        server = f"https://{address}:6443"
         return credentials.admin_kubeconfig(server, self.ca, self.admin_certificate, self.admin_key)
 
     def register(self, name: str, machine: str, visible_at: float) -> None:
