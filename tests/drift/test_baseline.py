@@ -38,6 +38,8 @@ async def deploy_unseen(made: Stage) -> None:
         with ctx.commit() as tx:
             arm.record(ctx, tx, view)
             arm.record_success(ctx, tx, view)
+            for host in ctx.hosts:
+                tx.set(f"azure_resources.virtual_machines.{host.name}.status", "running")
 
 
 async def compared(made: Stage) -> Comparison:

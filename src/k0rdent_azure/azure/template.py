@@ -244,6 +244,8 @@ def _record(
     settings = msgspec.json.decode(msgspec.json.encode(config), type=dict[str, object])
     # Nothing here reads `kof`, so nobody can say that no secret stands in it.
     settings.pop("kof", None)
+    # Rules of the workspace, with what somebody wrote about them.
+    settings.pop("drift", None)
     return {
         "id": names.deployment_id,
         "configuration": settings,

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.comparing import EXIT_CODES, look, show
 from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.running import confirm, snapshot_of
-from k0rdent_azure.cli.validate import EXIT_CODES, look, show
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import StateConflictError
 
@@ -41,7 +41,7 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
 
     with workspace.run_lock().acquire("validate"):
         continue_deployment(workspace, args, intent=intent, show=False)
-    after = look(workspace)
+    after = look(workspace, args)
     if args.json:
         _print_json(after, wanted, done=True)
     else:

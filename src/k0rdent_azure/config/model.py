@@ -106,6 +106,28 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
     keep: int = 20
 
 
+class IgnoreRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Drift that somebody accepted. `resource` and `field` are patterns (`*` and `?`), without regard to case.
+
+    `resource` is held against a finding's id, its name, and its type and name (`virtualMachines/k0s-worker-*`).
+    `until` is the last day on which the rule holds, as 2027-01-31; None: for ever.
+    """
+
+    reason: str
+    resource: str = "*"
+    field: str = "*"
+    until: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.field}"
+
+
+class DriftSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`drift:`. A rule for the workspace: followed as it stands now, and not copied into the state."""
+
+    ignore: tuple[IgnoreRule, ...] = ()
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """`metadata:`. `owner` becomes a tag on every resource."""
 
@@ -127,4 +149,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     software: Software = Software()
     timeouts: Timeouts = Timeouts()
     snapshots: Snapshots = Snapshots()
+    drift: DriftSettings = DriftSettings()
     kof: dict[str, object] = {}

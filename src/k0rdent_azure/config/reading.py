@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from k0rdent_azure.config.model import IgnoreRule
 from k0rdent_azure.config.nodes import Mapping, Node, Scalar, Sequence
 from k0rdent_azure.config.settings import Kind, Setting
 
@@ -78,6 +79,35 @@ def _text_map(setting: Setting, node: Node) -> dict[str, str]:
     return {check_text(key): _text("text", item) for key, item in node.entries.items()}
 
 
+def _rules(setting: Setting, node: Node) -> tuple[IgnoreRule, ...]:
+    return tuple(_rule(setting, item) for item in _items(setting, node))
+
+
+def _rule(setting: Setting, node: Node) -> IgnoreRule:
+    if not isinstance(node, Mapping):
+        raise _unfit(setting.expected, node)
+    given = {name: _text("text", item) for name, item in node.entries.items()}
+    for name in given:
+        if name not in IgnoreRule.__struct_fields__:
+            known = ", ".join(sorted(IgnoreRule.__struct_fields__))
+            line = node.lines.get(name)
+            raise Unfit("a rule has no such key", expected=f"one of {known}", line=line, found=shown(name))
+    if not given.get("reason", "").strip():
+        raise Unfit("a rule says why, in `reason`", expected="a text", line=node.line)
+    if "until" in given:
+        _check_day(given["until"], node.entries["until"].line)
+    return IgnoreRule(**given)
+
+
+def _check_day(text: str, line: int | None) -> None:
+    from datetime import date
+
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise Unfit("not a day", expected="a day such as 2027-01-31", line=line, found=shown(text)) from None
+
+
 def _text(expected: str, node: Node) -> str:
     if not isinstance(node, Scalar) or node.is_null:
         raise _unfit(expected, node)
@@ -115,4 +145,5 @@ _READERS: dict[Kind, Callable[[Setting, Node], object]] = {
     "numbers": lambda setting, node: tuple(_number("a whole number", item) for item in _items(setting, node)),
     "texts": lambda setting, node: tuple(_text("text", item) for item in _items(setting, node)),
     "text map": _text_map,
+    "rules": _rules,
 }

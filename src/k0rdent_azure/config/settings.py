@@ -13,11 +13,11 @@ from typing import Literal, get_args, get_origin
 
 import msgspec
 
-from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.model import Config, IgnoreRule
 
 PREFIX = "K0RDENT_AZURE_"
 
-Kind = Literal["text", "number", "choice", "numbers", "texts", "text map", "free map"]
+Kind = Literal["text", "number", "choice", "numbers", "texts", "text map", "rules", "free map"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Setting:
             "numbers": "a list of whole numbers such as [1, 2]",
             "texts": "a list of texts such as [a, b]",
             "text map": "a mapping of names to texts",
+            "rules": "a list of rules, each with a reason, and resource, field and until where wanted",
             "free map": "a mapping",
         }[self.kind]
 
@@ -65,6 +66,7 @@ def _kind(annotation: object) -> tuple[Kind, bool, tuple[str, ...]]:
         tuple[int, ...]: "numbers",
         tuple[str, ...]: "texts",
         dict[str, str]: "text map",
+        tuple[IgnoreRule, ...]: "rules",
         dict[str, object]: "free map",
     }
     return kinds[annotation], False, ()

@@ -32,7 +32,7 @@ _FLAT = {
 }
 
 #: Rules for the workspace: they follow the file for as long as the deployment lives.
-WORKSPACE_SECTIONS = ("snapshots",)
+WORKSPACE_SECTIONS = ("snapshots", "drift")
 
 
 def to_snapshot(config: Config, *, resource_group: str) -> dict[str, object]:

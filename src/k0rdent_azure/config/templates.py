@@ -216,4 +216,12 @@ timeouts:
 # Before each run the state is kept as it is; so many of these snapshots stay. This one may change at any time.
 snapshots:
   keep: {snapshots.keep}
+
+# Drift that `validate` is to accept. This may change at any time.
+drift:
+  # - resource: "virtualMachines/k0s-worker-*"   # an id, a name, or type and name; * and ? stand for anything
+  #   field: "tags.*"                            # without it, everything about that resource
+  #   reason: "tagged by the finance scripts"
+  #   until: 2027-01-31                          # the last day; without it, for ever
+  ignore: []
 """

@@ -134,7 +134,7 @@ def _record(tx: Transaction, before: State, seen: _Seen) -> list[Change]:
     for name, vm in tx.state.azure_resources.virtual_machines.items():
         if known.get(name) != vm:
             continue
-        news = _news(vm, *_found(before, name, vm, seen))
+        news = news_of(vm, *_found(before, name, vm, seen))
         if news:
             said = ", ".join(
                 f"{field} {getattr(vm, field) or 'unknown'} -> {new}" for field, new in news.items()
@@ -155,8 +155,8 @@ def _found(
     return seen.vms.get(vm_id.lower()), seen.addresses.get((vm.public_ip_id or "").lower())
 
 
-def _news(vm: VirtualMachine, found: VmStatusView | None, address: AddressView | None) -> dict[str, str]:
-    """The fields whose values are others now, with these."""
+def news_of(vm: VirtualMachine, found: VmStatusView | None, address: AddressView | None) -> dict[str, str]:
+    """The fields of a VM's record whose values are others now, with these; `found` None: it is not there."""
     if found is None:
         return {"status": "deleted"} if vm.status in ("running", "stopped") else {}
     wanted: dict[str, str] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from k0rdent_azure.azure.drift import Found, compare
 from k0rdent_azure.azure.drift_baseline import Known
+from k0rdent_azure.azure.drift_facts import VM
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.azure.survey import survey
@@ -55,6 +56,18 @@ def again(config: Config, names: Names, state: State, found: Found) -> Compariso
     known = known_of(state, there)
     findings = compare(there, found, known, not_yet=not_yet(names, state, there))
     return Comparison(there, found, known, findings)
+
+
+def down(compared: Comparison) -> Collection[str]:
+    """VMs of which Azure says that they are gone or do not run: no host to ask."""
+    gone = {"power_state", None}
+    return {
+        each.name for each in compared.findings if each.type == VM and each.field in gone and _stands(each)
+    }
+
+
+def _stands(each: Finding) -> bool:
+    return each.kind == "missing" or each.repair == "start"
 
 
 def not_yet(names: Names, state: State, there: Wanted) -> Collection[str]:

@@ -51,8 +51,8 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     """One value of the state that is another one in reality; `path` is its place in the document."""
 
     path: str
-    old: str | int | None = None
-    new: str | int | None = None
+    old: str | None = None
+    new: str | None = None
 
 
 def document(told: Validation) -> dict[str, object]:

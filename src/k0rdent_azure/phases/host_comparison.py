@@ -1,0 +1,188 @@
+"""Compares WireGuard and k0s on each host, and kcm, with what the state says of them. Reads only, over SSH.
+
+Only what the state says to be there is asked for; a host that nobody can reach is not known, which is no verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from k0rdent_azure.cluster import kcm
+from k0rdent_azure.cluster.kcm import CommandOutput
+from k0rdent_azure.config.topology import LAPTOP, Host, k0s_role
+from k0rdent_azure.errors import ClusterError, HostError, HostKeyMismatchError
+from k0rdent_azure.hosts import wireguard_status
+from k0rdent_azure.hosts.ssh import Target
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.finding import Finding, Unread
+from k0rdent_azure.state.model import State
+
+HOST, WIREGUARD, K0S, KCM = "host", "host/wireguard", "host/k0s", "cluster/kcm"
+_K0S = "sudo -n k0s status -o json"
+
+
+@dataclass
+class HostComparison:
+    """What the hosts said, against the state."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+
+async def compare_hosts(ctx: Context, *, down: Collection[str] = ()) -> HostComparison:
+    """All hosts at once. `down` are those that Azure says are gone or do not run: nobody has to ask them."""
+    found = HostComparison()
+    asked = [host for host in ctx.hosts if host.name not in down and _is_made(ctx.state, host)]
+    targets = dict(
+        zip(
+            [host.name for host in asked],
+            await asyncio.gather(*(_way(ctx, host) for host in asked)),
+            strict=True,
+        )
+    )
+    for host in asked:
+        outcome = targets[host.name]
+        if isinstance(outcome, Finding):
+            found.findings.append(outcome)
+        elif isinstance(outcome, Unread):
+            found.unread.append(outcome)
+    reached = [(host, way) for host in asked if isinstance(way := targets[host.name], Target)]
+    for part in await asyncio.gather(*(_host(ctx, host, way) for host, way in reached)):
+        found.findings += part.findings
+        found.unread += part.unread
+    controllers = [way for host, way in reached if host.role == "controller"]
+    await _kcm(ctx, controllers, found)
+    return found
+
+
+def _is_made(state: State, host: Host) -> bool:
+    vm = state.azure_resources.virtual_machines.get(host.name)
+    return vm is not None and vm.cloud_init == "done"
+
+
+async def _way(ctx: Context, host: Host) -> Target | Finding | Unread:
+    """How the host is reached: at its public address, else over the VPN."""
+    vm = ctx.state.azure_resources.virtual_machines[host.name]
+    try:
+        for target in (ctx.public_target(host, vm), ctx.vpn_target(host, vm)):
+            if await ctx.ssh.probe(target):
+                return target
+    except HostKeyMismatchError as error:
+        return _finding(
+            host.name, HOST, "host_key", ("the pinned one", "another one"), error.hint or error.message
+        )
+    except HostError as error:
+        return Unread(what=f"host {host.name}", reason=error.message)
+    return Unread(what=f"host {host.name}", reason="no SSH, neither at its public address nor over the VPN")
+
+
+async def _host(ctx: Context, host: Host, way: Target) -> HostComparison:
+    found = HostComparison()
+    for ask in (_wireguard, _k0s):
+        try:
+            found.findings += await ask(ctx, host, way)
+        except HostError as error:
+            found.unread.append(Unread(what=f"host {host.name}", reason=error.message))
+            break
+    return found
+
+
+async def _wireguard(ctx: Context, host: Host, way: Target) -> list[Finding]:
+    recorded = ctx.state.wireguard
+    if recorded is None or host.name not in recorded.peers:
+        return []
+    result = await ctx.ssh.run(way, wireguard_status.COMMAND, check=False)
+    status = wireguard_status.parse(result.stdout) if result.exit_status == 0 else None
+    mend = f"on {host.name}: sudo systemctl restart wg-quick@wg0"
+    if status is None:
+        return [_finding(host.name, WIREGUARD, "interface", ("up", "down"), mend)]
+    laptop = recorded.peers[LAPTOP].public_key
+    compared = {
+        "public_key": (recorded.peers[host.name].public_key, status.public_key),
+        "listen_port": (str(recorded.port), status.port),
+        "peers": (laptop, ", ".join(sorted(status.peers))),
+    }
+    return list(_differences(host.name, WIREGUARD, compared, mend))
+
+
+async def _k0s(ctx: Context, host: Host, way: Target) -> list[Finding]:
+    cluster = ctx.state.k0s_cluster
+    node = (cluster.controllers | cluster.workers).get(host.name) if cluster else None
+    if cluster is None or node is None or node.k0s_status != "ready":
+        return []
+    result = await ctx.ssh.run(way, _K0S, check=False)
+    status = _object(result.stdout) if result.exit_status == 0 else {}
+    service = "k0sworker" if host.role == "worker" else "k0scontroller"
+    if not status.get("Role"):
+        return [
+            _finding(
+                host.name,
+                K0S,
+                "status",
+                ("running", "not running"),
+                f"on {host.name}: sudo systemctl restart {service}",
+            )
+        ]
+    role = {"single": "controller", "controller+worker": "controller"}.get(
+        wanted := k0s_role(ctx.config, host), wanted
+    )
+    compared = {
+        "role": (role, str(status.get("Role"))),
+        "version": (cluster.version or ctx.config.software.k0s.version, str(status.get("Version"))),
+    }
+    return list(
+        _differences(host.name, K0S, compared, "k0rdent-azure resume applies the cluster's configuration")
+    )
+
+
+async def _kcm(ctx: Context, controllers: list[Target], found: HostComparison) -> None:
+    recorded = ctx.state.k0rdent
+    if recorded is None or recorded.status != "ready":
+        return
+    if not controllers:
+        found.unread.append(Unread(what="kcm", reason="no controller can be reached"))
+        return
+
+    async def kubectl(arguments: list[str], stdin: str | None) -> CommandOutput:
+        return await ctx.ssh.run(controllers[0], kcm.kubectl_command(arguments), stdin=stdin, check=False)
+
+    try:
+        readiness = await kcm.observe(kubectl, release=recorded.helm_release)
+    except (HostError, ClusterError) as error:
+        found.unread.append(Unread(what="kcm", reason=error.message))
+        return
+    if not readiness.ready:
+        mend = "see what it waits for: kubectl get managements.k0rdent.mirantis.com kcm -o yaml"
+        found.findings.append(_finding("kcm", KCM, "ready", ("yes", f"no: {readiness.message}"), mend))
+
+
+def _differences(name: str, type_: str, compared: dict[str, tuple[str, str]], mend: str) -> Iterator[Finding]:
+    for field_name, values in compared.items():
+        if values[0] != values[1]:
+            yield _finding(name, type_, field_name, values, mend)
+
+
+def _finding(name: str, type_: str, field_name: str, values: tuple[str, str], action: str) -> Finding:
+    expected, found = values
+    return Finding(
+        kind="changed",
+        severity="warning" if field_name == "version" else "critical",
+        resource=name,
+        type=type_,
+        name=name,
+        field=field_name,
+        expected=expected,
+        found=found[:200],
+        action=action,
+    )
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,131 @@
+"""`validate` through the command line, against one deployment that is there to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Product
+
+CLEAN, DRIFT, INCOMPLETE = 0, 11, 12
+VM = "k0s-worker-1"
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """One controller and one worker, complete."""
+    workspace: Path = tmp_path_factory.mktemp("validate")
+    made = Product(workspace)
+    made.init("minimal")
+    made.run("deploy", "--yes", "--quiet")
+    yield made
+    made.run("rehearse", "stop", expect=None)
+
+
+def fault(product: Product, *words: str) -> None:
+    product.run("rehearse", "fault", *words)
+
+
+def test_a_fresh_deployment_is_clean_and_stays_as_it_is(deployed: Product) -> None:
+    before, asked = deployed.state_text(), len(deployed.requests())
+    told = deployed.run("validate", "--hosts", "--json", expect=CLEAN).json
+    assert (told["verdict"], told["findings"], told["unread"]) == ("clean", [], [])
+    assert (told["requests"], told["hosts"]) == (8, True)
+    assert told["baseline"]
+    assert deployed.state_text() == before
+    mine = deployed.requests()[asked:]
+    assert len(mine) == 8
+    assert {each["method"] for each in mine} == {"GET"}
+
+
+def test_what_cannot_be_read_makes_it_incomplete(deployed: Product) -> None:
+    fault(deployed, "http", "--status", "403", "--path", "/networkSecurityGroups")
+    shown = deployed.run("validate", expect=INCOMPLETE)
+    assert "networkSecurityGroups" in shown.out
+    fault(deployed, "http", "--status", "403", "--path", "/networkSecurityGroups")
+    told = deployed.run("validate", "--json", expect=INCOMPLETE).json
+    assert (told["verdict"], len(told["unread"])) == ("incomplete", 1)
+
+
+def test_drift_is_shown_to_people_and_to_scripts(deployed: Product) -> None:
+    fault(deployed, "tag-added", "--resource", VM, "--tag", "night=\x1b[31moff")
+    shown = deployed.run("validate", expect=DRIFT)
+    assert "tags.night" in shown.out
+    assert "\x1b" not in shown.out
+    told = deployed.run("validate", "--json", expect=DRIFT).json
+    (found,) = told["findings"]
+    assert (found["kind"], found["severity"], found["name"]) == ("changed", "info", VM)
+    assert (found["field"], found["expected"], found["repair"]) == ("tags.night", None, "none")
+    assert told["counts"] == {"critical": 0, "warning": 0, "info": 1, "ignored": 0}
+
+
+def test_accepted_drift_is_counted_and_shown_on_demand(deployed: Product) -> None:
+    rules = deployed.workspace / "accepted.yaml"
+    rules.write_text("drift:\n  ignore:\n    - {resource: k0s-*, field: tags.night, reason: saves money}\n")
+    words = ("validate", "--ignore-file", str(rules))
+    assert "1 ignored" in deployed.run(*words, expect=CLEAN).out
+    assert "saves money" in deployed.run(*words, "--show-ignored", expect=CLEAN).out
+    (hidden,) = deployed.run(*words, "--json", expect=CLEAN).json["ignored"]
+    assert hidden["ignored"] == {"reason": "saves money", "until": None}
+    rules.write_text("drift:\n  ignore:\n    - {field: tags.night, reason: saves money, until: 2020-01-01}\n")
+    late = deployed.run(*words, expect=DRIFT)
+    assert "2020-01-01" in late.err
+    rules.write_text("drift:\n  ignore:\n    - {field: tags.night}\n")
+    assert "reason" in deployed.run(*words, expect=3).err
+
+
+def test_hosts_that_differ_are_told(deployed: Product) -> None:
+    port = deployed.state("wireguard.port")
+    deployed.run("state", "set", "wireguard.port", "40000", "--reason", "a test")
+    told = deployed.run("validate", "--hosts", "--json", expect=DRIFT).json
+    ports = [each for each in told["findings"] if each["field"] == "listen_port"]
+    assert {each["name"] for each in ports} == {"k0s-controller", VM}
+    assert {each["severity"] for each in ports} == {"critical"}
+    assert {each["found"] for each in ports} == {port}
+    deployed.run("state", "set", "wireguard.port", port, "--reason", "the test is over")
+
+
+def test_a_host_that_nobody_reaches_is_not_known(deployed: Product) -> None:
+    fault(deployed, "ssh-unreachable", "--vm", VM, "--always")
+    told = deployed.run("validate", "--hosts", "--json", expect=None).json
+    fault(deployed, "clear")
+    assert [each["what"] for each in told["unread"]] == [f"host {VM}"]
+
+
+def test_reality_goes_into_the_state_as_one_change(deployed: Product) -> None:
+    fault(deployed, "vm-stopped", "--vm", VM)
+    fault(deployed, "address-changed", "--vm", VM)
+    refused = deployed.run("validate", "--sync", expect=10)
+    assert "VM running -> VM stopped" in refused.err
+    assert deployed.state(f"azure_resources.virtual_machines.{VM}.status") == "running"
+    serial = int(deployed.state("metadata.serial"))
+    told = deployed.run("validate", "--sync", "--yes", "--json", expect=DRIFT).json
+    assert {each["path"].rpartition(".")[2] for each in told["synced"]} == {
+        "power_state",
+        "status",
+        "public_ip",
+    }
+    assert deployed.state(f"azure_resources.virtual_machines.{VM}.status") == "stopped"
+    assert int(deployed.state("metadata.serial")) == serial + 1
+    events = [each["action"] for each in deployed.run("events", "--json").lines]
+    assert events[-1] == "drift_synced"
+    again = deployed.run("validate", "--sync", "--yes", "--json", expect=DRIFT).json
+    assert again["synced"] == []
+
+
+def test_words_that_do_not_go_together(deployed: Product) -> None:
+    assert "--repair" in deployed.run("validate", "--dry-run", expect=2).err
+    assert "--repair" in deployed.run("validate", "--sync", "--repair", expect=2).err
+
+
+def test_a_run_that_is_under_way_is_named_and_not_disturbed(deployed: Product) -> None:
+    fault(deployed, "clear")
+    run = deployed.start("destroy", "--yes", "--quiet")
+    deployed.wait_for(lambda: 'deployment_status: "destroying"' in deployed.state_text(), "the destroy")
+    refused = deployed.run("validate", "--sync", "--yes", expect=None)
+    assert refused.code in (4, 5)
+    run.communicate(timeout=180)
+    assert run.returncode == 0
+    assert "no deployment" in deployed.run("validate", expect=4).err
