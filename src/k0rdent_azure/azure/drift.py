@@ -131,7 +131,7 @@ def _finding(
         found=_shown(change.found) if change else None,
         repair=verdict.repair,
     )
-    return msgspec.structs.replace(found, action=action(found, host=each.host, is_spot=is_spot))
+    return msgspec.structs.replace(found, action=action(found, is_spot=is_spot))
 
 
 def _shown(fact: Fact | None) -> str | None:

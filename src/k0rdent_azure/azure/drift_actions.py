@@ -10,20 +10,17 @@ from shlex import quote
 from k0rdent_azure.azure.drift_facts import RULE, VM
 from k0rdent_azure.state.finding import Finding
 
+#: What ends most kinds of drift, after a preview.
+_REPAIR = "k0rdent-azure validate --repair"
 
-def action(finding: Finding, *, host: str = "", is_spot: bool = False) -> str:
-    """The sentence or command for `finding`, whose own `action` plays no part. `host` is the VM that it belongs to."""
+
+def action(finding: Finding, *, is_spot: bool = False) -> str:
+    """The sentence or command for `finding`, whose own `action` plays no part."""
     if finding.kind == "missing":
-        return _missing(finding, host)
+        return f"make it anew: {_REPAIR}"
     if finding.kind == "unexpected":
         return _unexpected(finding)
     return _changed(finding, is_spot=is_spot)
-
-
-def _missing(finding: Finding, host: str) -> str:
-    if host:
-        return f"make the VM anew: k0rdent-azure replace {quote(f'vm/{host}')}"
-    return f"find out who deleted it: az monitor activity-log list --resource-id {quote(finding.resource)}"
 
 
 def _unexpected(finding: Finding) -> str:
@@ -49,7 +46,7 @@ def _changed(finding: Finding, *, is_spot: bool) -> str:
         "recreate": f"make it anew: k0rdent-azure replace {quote(f'vm/{finding.name}')}"
         if finding.type == VM
         else f"see why: az monitor activity-log list --resource-id {resource}",
-        "restore": f"put it back to {finding.expected}" if finding.expected else "take it away again",
+        "restore": f"{'put it back' if finding.expected else 'take it away again'}: {_REPAIR}",
     }
     return by_repair.get(
         finding.repair, f"find out why: az monitor activity-log list --resource-id {resource}"
