@@ -75,3 +75,15 @@ def test_a_group_that_is_gone_is_made_anew(product: Product) -> None:
     assert findings(product, expect=0) == []
     assert product.status()["status"] == "completed"
     assert {name: vm_of(product, name)["host_key"] for name in keys} == keys
+
+
+def test_a_vm_whose_keys_were_replaced_is_repaired_without_its_custom_data(product: Product) -> None:
+    """Azure refuses other bytes than those it was made with, and these held the old keys."""
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    product.run("recover", "--rekey", "--yes")
+    assert vm_of(product, "k0s-worker-1")["rekeyed_at"]
+    fault(product, "vm-resized", "--vm", "k0s-worker-1", "--size", "Standard_D8pls_v6")
+    assert ("changed", "k0s-worker-1", "size") in findings(product, expect=11)
+    product.run("validate", "--repair", "--yes")
+    assert findings(product, expect=0) == []

@@ -145,9 +145,19 @@ def interface(names: Names, host: Host, location: str, tags: Mapping[str, str]) 
 
 
 def virtual_machine(
-    config: Config, names: Names, host: Host, *, username: str, public_key: str, tags: Mapping[str, str]
+    config: Config,
+    names: Names,
+    host: Host,
+    *,
+    username: str,
+    public_key: str,
+    tags: Mapping[str, str],
+    custom_data: bool = True,
 ) -> Resource:
-    """The VM. Its custom data is the secure parameter's entry of its name; its disk and NIC go with it."""
+    """The VM. Its custom data is the secure parameter's entry of its name; its disk and NIC go with it.
+
+    Without `custom_data` that of a VM which exists stays as it is.
+    """
     nic_id = resource_id("Microsoft.Network/networkInterfaces", names.nic(host.name))
     resource: Resource = {
         "type": "Microsoft.Compute/virtualMachines",
@@ -159,7 +169,7 @@ def virtual_machine(
         "properties": {
             "hardwareProfile": {"vmSize": host.size},
             "storageProfile": _storage(config, names, host),
-            "osProfile": _os_profile(host, username, public_key),
+            "osProfile": _os_profile(host, username, public_key, custom_data=custom_data),
             "networkProfile": {
                 "networkInterfaces": [
                     {"id": nic_id, "properties": {"primary": True, "deleteOption": "Delete"}}
@@ -188,12 +198,13 @@ def _storage(config: Config, names: Names, host: Host) -> Resource:
     }
 
 
-def _os_profile(host: Host, username: str, public_key: str) -> Resource:
+def _os_profile(host: Host, username: str, public_key: str, *, custom_data: bool) -> Resource:
+    secret = {"customData": f"[parameters('customData')['{host.name}']]"} if custom_data else {}
     key = {"path": f"/home/{username}/.ssh/authorized_keys", "keyData": public_key}
     return {
         "computerName": host.name,
         "adminUsername": username,
-        "customData": f"[parameters('customData')['{host.name}']]",
+        **secret,
         "linuxConfiguration": {
             "disablePasswordAuthentication": True,
             "provisionVMAgent": True,

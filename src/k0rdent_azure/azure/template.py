@@ -71,17 +71,26 @@ def build(
     admin_username: str,
     tags: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
+    rekeyed: Collection[str] = (),
     generation: int = 1,
 ) -> Template:
     """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours.
 
     With `only`, other hosts get no resources and so stay as they are (the deployment is incremental), but the record
-    tells of all. `generation` tells one submission of a deployment from the next.
+    tells of all. VMs in `rekeyed` exist with custom data that nobody can send again: it stays as it is. `generation`
+    tells one submission of a deployment from the next.
     """
     common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names)}
     chosen = [host.name for host in hosts if only is None or host.name in only]
     group_template = _group_template(
-        config, names, hosts, chosen, key=ssh_public_key, username=admin_username, tags=common
+        config,
+        names,
+        hosts,
+        chosen,
+        key=ssh_public_key,
+        username=admin_username,
+        tags=common,
+        rekeyed=rekeyed,
     )
     record = _record(config, names, hosts, ssh_public_key, admin_username) | {"generation": generation}
     if names.existing_group is not None:
@@ -124,6 +133,7 @@ def _group_template(
     key: str,
     username: str,
     tags: dict[str, str],
+    rekeyed: Collection[str],
 ) -> dict[str, object]:
     location = config.azure.location
     found = [
@@ -138,7 +148,15 @@ def _group_template(
         found += [
             resources.public_address(names, host, location, own),
             resources.interface(names, host, location, own),
-            resources.virtual_machine(config, names, host, username=username, public_key=key, tags=own),
+            resources.virtual_machine(
+                config,
+                names,
+                host,
+                username=username,
+                public_key=key,
+                tags=own,
+                custom_data=host.name not in rekeyed,
+            ),
         ]
     machines = {host.name: _output(names, host) for host in hosts if host.name in chosen}
     return {

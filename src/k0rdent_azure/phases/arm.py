@@ -65,6 +65,8 @@ async def put(ctx: Context, only: Collection[str], *, generation: int) -> Deploy
     """
     state = ctx.state
     key = state.azure_resources.ssh_key
+    # Their keys were replaced where they live, and the bytes with the old ones are gone.
+    rekeyed = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.rekeyed_at]
     wanted = build(
         ctx.config,
         ctx.names,
@@ -72,9 +74,11 @@ async def put(ctx: Context, only: Collection[str], *, generation: int) -> Deploy
         ssh_public_key=(key.public_key if key else None) or "",
         admin_username=ctx.config.ssh.username,
         only=only,
+        rekeyed=rekeyed,
         generation=generation,
     )
-    custom_data = {host.name: _custom_data(ctx, state, host) for host in ctx.hosts if host.name in only}
+    sent = [host for host in ctx.hosts if host.name in only and host.name not in rekeyed]
+    custom_data = {host.name: _custom_data(ctx, state, host) for host in sent}
     return await deployments.put(ctx.arm, target(ctx), wanted, custom_data)
 
 
