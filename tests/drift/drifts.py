@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from k0rdent_azure.rehearsal.faults import Fault
 from k0rdent_azure.rehearsal.records import Resource
+from tests.drift.network_drifts import NETWORK_DRIFTS
 from tests.drift.steps import (
     ADDRESS,
     DISK,
@@ -17,13 +18,10 @@ from tests.drift.steps import (
     VNET,
     Case,
     Request,
-    another_rule,
     change,
     deed,
     own,
-    rule,
     stranger,
-    subnet,
 )
 
 _VM = f"virtualMachines {VM}"
@@ -195,166 +193,6 @@ VMS = [
     Case("disk detached", [change(DISK, "managedBy")], [f"changed critical disks {DISK} managed_by none"]),
 ]
 
-_IP = f"publicIPAddresses {ADDRESS}"
-ADDRESSES = [
-    Case(
-        "another address", [Fault(kind="address-changed", vm=VM)], [f"changed critical {_IP} address adopt"]
-    ),
-    Case("no address", [own(ADDRESS, "ipAddress")], [f"changed critical {_IP} address adopt"]),
-    Case(
-        "address detached", [own(ADDRESS, "ipConfiguration")], [f"changed critical {_IP} attached_to restore"]
-    ),
-    Case(
-        "address attached elsewhere",
-        [own(ADDRESS, "ipConfiguration.id", "/x/networkInterfaces/other/ipConfigurations/primary")],
-        [f"changed critical {_IP} attached_to restore"],
-    ),
-    Case(
-        "address dynamic",
-        [own(ADDRESS, "publicIPAllocationMethod", "Dynamic")],
-        [f"changed warning {_IP} allocation restore"],
-    ),
-    Case(
-        "another DNS label",
-        [own(ADDRESS, "dnsSettings.domainNameLabel", "other")],
-        [f"changed warning {_IP} dns_label restore"],
-    ),
-    Case("no DNS label", [own(ADDRESS, "dnsSettings")], [f"changed warning {_IP} dns_label restore"]),
-    Case("another SKU", [change(ADDRESS, "sku.name", "Basic")], [f"changed warning {_IP} sku restore"]),
-    Case(
-        "another IP version",
-        [own(ADDRESS, "publicIPAddressVersion", "IPv6")],
-        [f"changed warning {_IP} version restore"],
-    ),
-]
-
-_SSH, _WG = "securityRules AllowSSH", "securityRules AllowWireGuard"
-RULES = [
-    Case(
-        "rule added",
-        [Fault(kind="rule-added", rule="AllowAll", port="*", protocol="*", source="*", priority=100)],
-        ["unexpected critical securityRules AllowAll - restore"],
-    ),
-    Case("HTTPS opened", [another_rule("web")], ["unexpected critical securityRules web - restore"]),
-    Case(
-        "all shut",
-        [another_rule("shut", access="Deny", priority=100)],
-        ["unexpected critical securityRules shut - restore"],
-    ),
-    Case(
-        "way out opened",
-        [another_rule("out", direction="Outbound")],
-        ["unexpected info securityRules out - restore"],
-    ),
-    Case(
-        "way out shut",
-        [another_rule("out", direction="Outbound", access="Deny")],
-        ["unexpected critical securityRules out - restore"],
-    ),
-    Case(
-        "SSH opened to all",
-        [Fault(kind="rule-opened", rule="AllowSSH", source="*")],
-        [f"changed critical {_SSH} source restore"],
-    ),
-    Case(
-        "SSH opened to the Internet",
-        [rule(0, "sourceAddressPrefixes.2", "Internet")],
-        [f"changed critical {_SSH} source restore"],
-    ),
-    Case(
-        "SSH opened to one more",
-        [rule(0, "sourceAddressPrefixes.2", "192.0.2.1")],
-        [f"changed critical {_SSH} source restore"],
-    ),
-    Case("SSH narrowed", [rule(0, "sourceAddressPrefixes.0")], [f"changed critical {_SSH} source restore"]),
-    Case("SSH denied", [rule(0, "access", "Deny")], [f"changed critical {_SSH} access restore"]),
-    Case("SSH outwards", [rule(0, "direction", "Outbound")], [f"changed critical {_SSH} direction restore"]),
-    Case("any protocol", [rule(0, "protocol", "*")], [f"changed critical {_SSH} protocol restore"]),
-    Case("another priority", [rule(0, "priority", 900)], [f"changed critical {_SSH} priority restore"]),
-    Case(
-        "more ports",
-        [rule(0, "destinationPortRanges", ["22", "6443"]), rule(0, "destinationPortRange")],
-        [f"changed critical {_SSH} destination_ports restore"],
-    ),
-    Case(
-        "all ports",
-        [Fault(kind="rule-opened", rule="AllowWireGuard", port="*", source="*")],
-        [f"changed critical {_WG} destination_ports restore"],
-    ),
-    Case(
-        "source ports narrowed",
-        [rule(1, "sourcePortRange", "1000-2000")],
-        [f"changed critical {_WG} source_ports restore"],
-    ),
-    Case(
-        "destination narrowed",
-        [rule(1, "destinationAddressPrefix", "10.0.0.0/8")],
-        [f"changed critical {_WG} destination restore"],
-    ),
-    Case(
-        "SSH removed", [Fault(kind="rule-removed", rule="AllowSSH")], [f"missing critical {_SSH} - restore"]
-    ),
-    Case(
-        "WireGuard removed",
-        [Fault(kind="rule-removed", rule="AllowWireGuard")],
-        [f"missing critical {_WG} - restore"],
-    ),
-    Case(
-        "rule renamed",
-        [own(NSG, "securityRules.1.name", "wg")],
-        [f"missing critical {_WG} - restore", "unexpected critical securityRules wg - restore"],
-    ),
-]
-
-_NET, _SUB = f"virtualNetworks {VNET}", f"subnets {SUBNET}"
-NETWORKS = [
-    Case(
-        "more of a network",
-        [own(VNET, "addressSpace.addressPrefixes.1", "10.9.0.0/16")],
-        [f"changed warning {_NET} address_prefixes restore"],
-    ),
-    Case(
-        "other DNS servers",
-        [own(VNET, "dhcpOptions.dnsServers", ["10.0.0.4"])],
-        [f"changed warning {_NET} dns_servers restore"],
-    ),
-    Case(
-        "peered",
-        [own(VNET, "virtualNetworkPeerings", [{"name": "hub"}])],
-        [f"changed warning {_NET} peerings none"],
-    ),
-    Case(
-        "subnet larger",
-        [subnet("addressPrefix", "10.240.0.0/20")],
-        [f"changed critical {_SUB} address_prefixes none"],
-    ),
-    Case(
-        "subnet without group",
-        [subnet("networkSecurityGroup")],
-        [f"changed critical {_SUB} network_security_group restore"],
-    ),
-    Case(
-        "subnet with another group",
-        [subnet("networkSecurityGroup.id", "/x/nsg2")],
-        [f"changed critical {_SUB} network_security_group restore"],
-    ),
-    Case(
-        "subnet with routes",
-        [subnet("routeTable", {"id": "/x/routes"})],
-        [f"changed critical {_SUB} route_table restore"],
-    ),
-    Case(
-        "subnet with NAT",
-        [subnet("natGateway", {"id": "/x/nat"})],
-        [f"changed warning {_SUB} nat_gateway restore"],
-    ),
-    Case(
-        "one more subnet",
-        [own(VNET, "subnets.1", {"name": "theirs", "properties": {"addressPrefix": "10.240.2.0/24"}})],
-        ["unexpected info subnets theirs - none"],
-    ),
-]
-
 TAGS = [
     Case(
         "all tags of a VM removed",
@@ -468,4 +306,4 @@ OTHERS = [
     ),
 ]
 
-DRIFTS = [*POWER, *GONE, *VMS, *ADDRESSES, *RULES, *NETWORKS, *TAGS, *OTHERS]
+DRIFTS = [*POWER, *GONE, *VMS, *NETWORK_DRIFTS, *TAGS, *OTHERS]
