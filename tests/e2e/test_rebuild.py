@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 from typing import Any
 
+import asyncssh
 import pytest
 
-from tests.e2e.conftest import Product
+from tests.e2e.conftest import Product, end
 from tests.e2e.test_deployment import load
 from tests.e2e.test_interruption import creations
 
@@ -120,3 +123,219 @@ def test_only_what_is_lost_is_told(product: Product) -> None:
     (event,) = product.run("events", "--json").lines
     assert "not found: configuration.kof" in event["message"]
     assert "WireGuard" not in event["message"].partition("not found")[2]
+
+
+def forget_record(product: Product) -> None:
+    """Somebody deleted the deployment's record, as Azure does by itself beyond 800 of them."""
+    product.run("rehearse", "stop")
+    path = product.workspace / ".rehearsal" / "world.json"
+    world = json.loads(path.read_text())
+    world["deployments"] = {}
+    path.write_text(json.dumps(world))
+
+
+def test_tags_and_hosts_are_enough(product: Product) -> None:
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    before = lose(product)
+    forget_record(product)
+    config = product.workspace / "k0rdent.yaml"
+    kept = config.read_text()
+    config.unlink()
+    # Not even the file that deploy was given: what only stood there cannot be known.
+    done = product.run("recover", "--from-azure", "--yes", "--json").json
+    assert done["requests"] <= 8
+    assert done["record"] is None
+    only_in_the_file = {
+        "configuration.metadata.description",
+        "metadata.config_file",
+        "metadata.config_digest",
+    }
+    only_in_the_record = {"azure_resources.deployment.correlation_id", "azure_resources.baseline"}
+    assert differing(before, load(product)) == only_in_the_file | only_in_the_record
+    requests = len(product.requests())
+    product.run("resume", "--yes")
+    assert len(product.requests()) - requests <= 2
+
+    lose(product)
+    config.write_text(kept)
+    product.run("recover", "--from-azure", "--yes")
+    assert differing(before, load(product)) == only_in_the_record
+
+
+def test_without_the_ssh_key_what_is_known_stands_and_destroy_works(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    lose(product)
+    for path in (product.workspace / "azure-resources").iterdir():
+        path.unlink()
+    done = product.run("recover", "--from-azure", "--yes", "--json").json
+    lost = {loss["what"] for loss in done["lost"]}
+    assert {"the keys of k0s-controller"} <= lost
+    assert any(what.startswith("the SSH private key ./azure-resources/") for what in lost)
+    assert [vm["keys"] for vm in done["virtual_machines"]] == [False]
+    product.run("state", "check")
+    assert product.status()["status"] == "interrupted"
+    refused = product.run("resume", "--yes", expect=7)
+    assert "SSH key" in refused.err
+    assert "host_private_key" not in product.state_text()
+    product.run("destroy", "--yes")
+
+
+def test_host_keys_are_trusted_only_on_somebodys_word(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    before = lose(product)
+    (product.workspace / "k0sctl-config" / "known_hosts").unlink()
+    shown = product.run("recover", "--from-azure", "--yes")
+    assert "SHA256:" in shown.err
+    assert "not trusted" in shown.out
+    assert "host_private_key" not in product.state_text()
+    refused = product.run("resume", "--yes", expect=7)
+    assert "recover --from-hosts" in refused.err
+    product.run("recover", "--from-hosts", expect=7)
+    product.run("recover", "--from-hosts", "--trust-hosts")
+    product.run("resume", "--yes")
+    after = load(product)
+    for key in ("host_key", "host_private_key"):
+        vms = [
+            document["azure_resources"]["virtual_machines"]["k0s-controller"] for document in (before, after)
+        ]
+        assert vms[0][key] == vms[1][key]
+    assert differing(before["wireguard"], after["wireguard"], ("wireguard",)) == set()
+    assert product.status()["status"] == "completed"
+
+
+def test_somebody_else_at_a_pinned_address_is_not_asked(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    lose(product)
+    known = product.workspace / "k0sctl-config" / "known_hosts"
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode().split()[1]
+    known.write_text(
+        "".join(f"{line.split()[0]} ssh-ed25519 {other}\n" for line in known.read_text().splitlines())
+    )
+    done = product.run("recover", "--from-azure", "--yes", "--trust-hosts", "--json").json
+    assert [vm["keys"] for vm in done["virtual_machines"]] == [False]
+    assert any("shows another host key" in loss["means"] for loss in done["lost"])
+
+
+@pytest.mark.parametrize(
+    "path", ["resourcegroups?", "Microsoft.Compute", "publicIPAddresses", "deployments/k0rdent"]
+)
+def test_what_may_not_be_read_is_told_and_the_rest_is_used(product: Product, path: str) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    before = lose(product)
+    product.run("rehearse", "fault", "http", "--status", "403", "--method", "GET", "--path", path, "--always")
+    done = product.run("recover", "--from-azure", "--yes", "--json").json
+    assert any("what it would have told is left out" in loss["means"] for loss in done["lost"])
+    product.run("rehearse", "fault", "clear")
+    after = load(product)
+    old, new = (d["azure_resources"]["virtual_machines"]["k0s-controller"] for d in (before, after))
+    for key in ("id", "public_ip", "host_private_key", "fqdn", "nic_id", "public_ip_id"):
+        assert old[key] == new[key], key
+    product.run("resume", "--yes")
+    made = creations(product)
+    assert len(made) == len(set(made))
+
+
+def test_where_nobody_can_say_which_vms_exist_nothing_is_written(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    lose(product)
+    forget_record(product)
+    path = "Microsoft.Compute/virtualMachines"
+    product.run("rehearse", "fault", "http", "--status", "403", "--method", "GET", "--path", path, "--always")
+    refused = product.run("recover", "--from-azure", "--yes", expect=6)
+    assert "which VMs of k0rdent-" in refused.err
+    assert product.state_text() == ""
+
+
+def test_one_of_two_deployments(product: Product) -> None:
+    product.init("single-node")
+    ids = []
+    for _ in range(2):
+        product.run("deploy", "--yes")
+        ids.append(lose(product)["metadata"]["deployment_id"])
+    several = product.run("recover", "--from-azure", "--yes", expect=2)
+    assert all(name in several.err for name in ids)
+    product.run("recover", "--from-azure", ids[1], "--yes")
+    assert load(product)["metadata"]["deployment_id"] == ids[1]
+    assert ids[0] not in product.state_text()
+    product.run("destroy", "--yes")
+    # The other one is as it was.
+    product.run("recover", "--from-azure", "--yes")
+    assert load(product)["metadata"]["deployment_id"] == ids[0]
+
+
+def kill_in(product: Product, phase: str) -> dict[str, Any]:
+    process = product.start("deploy", "--yes")
+    product.wait_for_phase(phase)
+    end(process, signal.SIGKILL)
+    return lose(product)
+
+
+def test_killed_while_vms_are_made(product: Product) -> None:
+    product.init("minimal")
+    before = kill_in(product, "vm_creation")
+    done = product.run("recover", "--from-azure", "--trust-hosts", "--yes", "--json").json
+    # Until the VPN is set up, the workstation's key is in the state alone.
+    assert "the WireGuard private key of the workstation" in {loss["what"] for loss in done["lost"]}
+    assert "recover --rekey" in product.run("resume", "--yes", expect=7).err
+    product.run("recover", "--rekey", "--yes")
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+    after = load(product)
+    for name, vm in before["azure_resources"]["virtual_machines"].items():
+        assert (
+            after["azure_resources"]["virtual_machines"][name]["host_private_key"] == vm["host_private_key"]
+        )
+    made = creations(product)
+    assert len(made) == len(set(made))
+
+
+def test_killed_while_the_cluster_is_made(product: Product) -> None:
+    product.init("minimal")
+    before = kill_in(product, "cluster_setup")
+    product.run("recover", "--from-azure", "--yes", "--trust-hosts")
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+    assert differing(before["wireguard"], load(product)["wireguard"], ("wireguard",)) == set()
+
+
+def test_a_vm_that_could_not_be_made_is_made_by_resume(product: Product) -> None:
+    product.init("minimal")
+    product.run("rehearse", "fault", "AllocationFailed", "--vm", "k0s-worker-1")
+    product.run("deploy", "--yes", expect=6)
+    lose(product)
+    done = product.run("recover", "--from-azure", "--trust-hosts", "--yes", "--json").json
+    assert {vm["name"]: vm["keys"] for vm in done["virtual_machines"]} == {
+        "k0s-controller": True,
+        "k0s-worker-1": False,
+    }
+    product.run("recover", "--rekey", "--yes")
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+
+
+def test_history_that_remains_is_taken_over(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    text = product.state_text()
+    before = load(product)
+    lose(product)
+    # A file that is torn in its cluster section: its events can still be read.
+    (product.workspace / "deployment-state.yaml").write_text(
+        text.replace("k0rdent:\n  status:", "k0rdent:\n  status")
+    )
+    done = product.run("recover", "--from-azure", "--yes", "--json").json
+    assert done["written"]["taken"] == len(before["events"])
+    assert done["written"]["unproven"] == 0
+    assert done["written"]["damaged"]
+    after = load(product)
+    assert after["metadata"]["lineage"] == before["metadata"]["lineage"]
+    assert after["metadata"]["serial"] == before["metadata"]["serial"] + 1
+    assert [event["action"] for event in after["events"]][-1] == "state_rebuilt"
+    assert after["events"][0]["chain"] == before["events"][0]["chain"]
+    product.run("state", "check")

@@ -23,6 +23,7 @@ _SUFFIX = "-vnet"
 
 Body = Mapping[str, object]
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ class Discovery:
     vnet: Body | None = None
     nsg: Body | None = None
     unread: tuple[str, ...] = ()
+    #: Whether the lists themselves were forbidden: then the two hold what the record's outputs tell.
+    vms_unread: bool = False
+    addresses_unread: bool = False
 
     @property
     def exists(self) -> bool:
@@ -67,7 +71,7 @@ class Reader:
     subscription: str
     unread: list[str] = field(default_factory=list)
 
-    async def allowed(self, what: str, read: Awaitable[T], otherwise: T) -> T:
+    async def allowed(self, what: str, read: Awaitable[T], otherwise: U) -> T | U:
         """The answer, or `otherwise` where this login may not have it."""
         try:
             return await read
@@ -141,8 +145,8 @@ async def discover(reader: Reader, found: Candidate) -> Discovery:
     vms = await _ours(reader, found, "Compute/virtualMachines", versions.COMPUTE)
     power = await _power(reader) if vms else {}
     addresses = await _ours(reader, found, "Network/publicIPAddresses", versions.NETWORK)
-    vnets: Mapping[str, Body] = {}
-    nsgs: Mapping[str, Body] = {}
+    vnets: Mapping[str, Body] | None = None
+    nsgs: Mapping[str, Body] | None = None
     if record is None or not mapping(record.parameters, "deployment"):
         vnets = await _ours(reader, found, "Network/virtualNetworks", versions.NETWORK)
         nsgs = await _ours(reader, found, "Network/networkSecurityGroups", versions.NETWORK)
@@ -150,24 +154,52 @@ async def discover(reader: Reader, found: Candidate) -> Discovery:
         candidate=found,
         subscription=reader.subscription,
         record=record,
-        vms=vms,
+        vms=_told_vms(record) if vms is None else vms,
         power=power,
-        addresses=addresses,
-        vnet=vnets.get(f"{found.deployment_id}{_SUFFIX}"),
-        nsg=nsgs.get(f"{found.deployment_id}-nsg"),
+        addresses=_told_addresses(record) if addresses is None else addresses,
+        vnet=(vnets or {}).get(f"{found.deployment_id}{_SUFFIX}"),
+        nsg=(nsgs or {}).get(f"{found.deployment_id}-nsg"),
         unread=tuple(reader.unread),
+        vms_unread=vms is None,
+        addresses_unread=addresses is None,
     )
 
 
-async def _ours(reader: Reader, found: Candidate, kind: str, version: str) -> dict[str, Body]:
-    """The resources of one type in the group that carry this deployment's tag, by name; one list."""
+async def _ours(reader: Reader, found: Candidate, kind: str, version: str) -> dict[str, Body] | None:
+    """The resources of one type in the group that carry this deployment's tag, by name; one list. None: forbidden."""
     group = inventory.group_id(reader.subscription, found.group)
     listed = reader.rows(f"{group}/providers/Microsoft.{kind}", version)
-    rows: Sequence[Body] = await reader.allowed(f"the list of {kind.partition('/')[2]}", listed, [])
+    rows: Sequence[Body] | None = await reader.allowed(f"the list of {kind.partition('/')[2]}", listed, None)
+    if rows is None:
+        return None
     return {text(item, "name"): item for item in rows if _tag(item) == found.deployment_id}
+
+
+def _told_vms(record: DeploymentView | None) -> dict[str, Body]:
+    """The VMs of the record's outputs, in the shape of ARM's list as far as that goes."""
+    made = record.virtual_machines if record else {}
+    return {
+        name: {
+            "id": vm.id,
+            "name": name,
+            "properties": {"networkProfile": {"networkInterfaces": [{"id": vm.nic_id}]}},
+        }
+        for name, vm in made.items()
+    }
+
+
+def _told_addresses(record: DeploymentView | None) -> dict[str, Body]:
+    """The same for their addresses."""
+    found: dict[str, Body] = {}
+    for vm in record.virtual_machines.values() if record else ():
+        name = vm.public_ip_id.rpartition("/")[2]
+        properties = {"ipAddress": vm.public_ip, "dnsSettings": {"fqdn": vm.fqdn}}
+        found[name] = {"id": vm.public_ip_id, "name": name, "properties": properties}
+    return found
 
 
 async def _power(reader: Reader) -> dict[str, str]:
     statuses = inventory.vm_statuses(reader.client, reader.subscription)
-    found = await reader.allowed("the power states of the VMs", statuses, [])
+    none: list[inventory.VmStatusView] = []
+    found = await reader.allowed("the power states of the VMs", statuses, none)
     return {each.id.lower(): each.power_state for each in found}

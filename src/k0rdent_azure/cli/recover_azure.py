@@ -57,7 +57,7 @@ class _Recovery:
         from k0rdent_azure.azure.discovery import Reader
         from k0rdent_azure.azure.subscriptions import pick
         from k0rdent_azure.phases.rebuild import document
-        from k0rdent_azure.phases.rebuild_config import wanted
+        from k0rdent_azure.phases.rebuild_config import wanted, with_seen_versions
         from k0rdent_azure.phases.rebuild_losses import losses
         from k0rdent_azure.state.document import load_state
         from k0rdent_azure.state.rebuilding import remains
@@ -65,8 +65,10 @@ class _Recovery:
         subscription = await pick(outside.arm, self._args.subscription or outside.subscription_id)
         reader = Reader(outside.arm, subscription)
         found = await search.search(reader, self._args, search.leftovers(self._workspace))
-        plan = wanted(found, self._file.config if self._file else None)
+        plan = wanted(found, self._file.config if self._file else None, cloud=outside.arm.environment.name)
         place, told = await self._look_around(outside, found, plan)
+        versions = (facts.k0s_version for facts in told.hosts.values() if facts.k0s_version)
+        plan = with_seen_versions(plan, next(versions, None), told.kcm_version)
         data = document(found, plan, place, clock=outside.clock)
         requests = sum(outside.ledger.counts().values())
         data["api_calls"] = {

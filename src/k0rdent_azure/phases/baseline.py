@@ -57,13 +57,16 @@ def known_of(state: State, there: Wanted) -> Known:
 
 def record_baseline(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
     """Keep how Azure's answer differs from what was wanted; of resources that it does not speak of, what was known."""
-    state = ctx.state
-    there = wanted_of(ctx.config, ctx.names, state)
+    taken = baseline(ctx.config, ctx.names, ctx.state, view, at=ctx.now)
+    if taken is not None:
+        tx.set("azure_resources.baseline", taken)
+
+
+def baseline(config: Config, names: Names, state: State, view: DeploymentView, *, at: str) -> Baseline | None:
+    """What a record of a deployment that succeeded tells of its resources; None where it tells nothing."""
+    there = wanted_of(config, names, state)
     answered = drift_baseline.answered(view.outputs, there.group)
     if not answered:
-        return
+        return None
     known = drift_baseline.observe(there, answered, known_of(state, there))
-    tx.set(
-        "azure_resources.baseline",
-        Baseline(recorded_at=ctx.now, differences=drift_baseline.encode(known, there)),
-    )
+    return Baseline(recorded_at=at, differences=drift_baseline.encode(known, there))

@@ -17,8 +17,10 @@ from k0rdent_azure.config.topology import LAPTOP, Host, hosts, k0s_role, laptop_
 from k0rdent_azure.hosts.host_facts import HostFacts
 from k0rdent_azure.hosts.keys import KeyPair, wireguard_public_from_private
 from k0rdent_azure.phases.arm import WITHOUT_POWER
+from k0rdent_azure.phases.baseline import baseline
 from k0rdent_azure.phases.begin import initial_document
 from k0rdent_azure.phases.rebuild_config import Wanted
+from k0rdent_azure.state.document import load_state
 from k0rdent_azure.state.model import (
     ArmDeployment,
     ClusterNode,
@@ -83,6 +85,7 @@ def document(found: Discovery, plan: Wanted, place: Workplace, *, clock: Clock) 
     _fill_cluster(data, plan, place, now)
     _fill_k0rdent(data, place, now)
     _fill_phases(data, found, place, machines)
+    _fill_baseline(data, found, plan, now)
     metadata = _section(data, "metadata")
     metadata["created_at"] = _created(found) or now
     if clock.speed != 1.0:
@@ -295,6 +298,16 @@ def _fill_phases(
             break
         phases[name] = {"status": "completed"}
     metadata["deployment_status"] = "completed" if all(seen.values()) else "interrupted"
+
+
+def _fill_baseline(data: dict[str, object], found: Discovery, plan: Wanted, now: str) -> None:
+    """The record's outputs still hold what Azure showed right after it had made everything."""
+    if found.record is None or found.record.provisioning_state != "Succeeded":
+        return
+    at = _time(found.record.timestamp or "") or now
+    taken = baseline(plan.config, plan.names, load_state(data), found.record, at=at)
+    if taken is not None:
+        _section(data, "azure_resources")["baseline"] = _plain(taken)
 
 
 def _created(found: Discovery) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from k0rdent_azure.azure.reading import mapping, mappings, text, texts
 from k0rdent_azure.azure.template import TAG_DEPLOYMENT, TAG_HOST, TAG_OWNER, TAG_ROLE, TAG_WIREGUARD_IP
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import from_snapshot, to_snapshot
-from k0rdent_azure.config.topology import Names, host_name
-from k0rdent_azure.errors import ConfigError, StateError
+from k0rdent_azure.config.topology import Names, host_name, hosts
+from k0rdent_azure.errors import AzureError, ConfigError, StateError
 
 _OWN_TAG = "k0rdent-azure-"
 
@@ -31,13 +32,40 @@ class Wanted:
     generation: int = 1
 
 
-def wanted(found: Discovery, file: Config | None) -> Wanted:
+def wanted(found: Discovery, file: Config | None, *, cloud: str) -> Wanted:
     """From the deployment's record, which holds all of it but `kof`, else from resources, `file` and defaults.
 
     `file` is the workspace's configuration as it is now, None where there is none. Raises StateError where neither
-    the record nor the resources say enough.
+    the record nor the resources say enough, AzureError where too much of that may not be read.
     """
-    return _from_record(found, file) or _from_resources(found, file)
+    plan = _from_record(found, file) or _from_resources(found, file, cloud)
+    _refuse_guesses(found, plan)
+    return plan
+
+
+def _refuse_guesses(found: Discovery, plan: Wanted) -> None:
+    """A VM that only may not be seen would pass for one that is to be made, and be made again, with other keys."""
+    names = [host.name for host in hosts(plan.config)]
+    unseen = [name for name in names if name not in found.vms]
+    nowhere = [name for name in found.vms if plan.names.public_ip(name) not in found.addresses]
+    if (found.vms_unread and unseen) or (found.addresses_unread and nowhere):
+        raise AzureError(
+            f"nobody can say which VMs of {plan.names.deployment_id} exist, and where: {'; '.join(found.unread)}",
+            hint="log in with an identity that may read the group (the role Reader), then run the command again",
+        )
+
+
+def with_seen_versions(plan: Wanted, k0s: str | None, kcm: str | None) -> Wanted:
+    """Where there is no record, what runs on the hosts tells the versions better than a file or a default does."""
+    if plan.source == "record":
+        return plan
+    software = plan.config.software
+    software = msgspec.structs.replace(
+        software,
+        k0s=msgspec.structs.replace(software.k0s, version=k0s or software.k0s.version),
+        k0rdent=msgspec.structs.replace(software.k0rdent, version=kcm or software.k0rdent.version),
+    )
+    return dataclasses.replace(plan, config=msgspec.structs.replace(plan.config, software=software))
 
 
 def _names(found: Discovery) -> Names:
@@ -63,10 +91,11 @@ def _from_record(found: Discovery, file: Config | None) -> Wanted | None:
     )
 
 
-def _from_resources(found: Discovery, file: Config | None) -> Wanted:
+def _from_resources(found: Discovery, file: Config | None, cloud: str) -> Wanted:
     group = found.candidate.group
     base = to_snapshot(file, resource_group=group) if file else {}
     observed = _observed(found, file)
+    mapping(observed, "azure")["cloud"] = cloud
     if not found.candidate.owned:
         mapping(observed, "azure")["existing_group"] = True
     try:
@@ -85,7 +114,7 @@ def _from_resources(found: Discovery, file: Config | None) -> Wanted:
 
 def _observed(found: Discovery, file: Config | None) -> dict[str, object]:
     """The snapshot's keys that resources tell."""
-    hosts = _hosts(found)
+    tagged = _tagged_hosts(found)
     any_vm = next(iter(found.vms.values()), {})
     properties = _properties(any_vm)
     tags = texts(any_vm, "tags")
@@ -101,23 +130,23 @@ def _observed(found: Discovery, file: Config | None) -> dict[str, object]:
     owner = tags.get(TAG_OWNER, "")
     sections: dict[str, object] = {
         "azure": {key: value for key, value in azure.items() if value} | ({"tags": foreign} if tags else {}),
-        "cluster": _cluster(found, hosts, file),
-        "network": _network(found, hosts, file),
-        "vm_sizing": _sizes(found, hosts),
+        "cluster": _cluster(found, tagged, file),
+        "network": _network(found, tagged, file),
+        "vm_sizing": _sizes(found, tagged),
         "metadata": {"owner": owner} if owner else {},
     }
     username = text(mapping(properties, "osProfile"), "adminUsername")
     return sections | ({"ssh": {"username": username}} if username else {})
 
 
-def _hosts(found: Discovery) -> dict[str, Mapping[str, str]]:
+def _tagged_hosts(found: Discovery) -> dict[str, Mapping[str, str]]:
     """The tags of each host, by name, from its VM or the address that was made before it."""
     tagged = [texts(item, "tags") for item in [*found.addresses.values(), *found.vms.values()]]
     return {tags[TAG_HOST]: tags for tags in tagged if TAG_HOST in tags and TAG_DEPLOYMENT in tags}
 
 
 def _cluster(
-    found: Discovery, hosts: Mapping[str, Mapping[str, str]], file: Config | None
+    found: Discovery, tagged: Mapping[str, Mapping[str, str]], file: Config | None
 ) -> dict[str, object]:
     """Counts and zones by role; VMs that were never made show nowhere, so the file may know of more."""
     cluster: dict[str, object] = {}
@@ -125,7 +154,7 @@ def _cluster(
         ("controller", file.cluster.controllers if file else None),
         ("worker", file.cluster.workers if file else None),
     ):
-        count = sum(tags.get(TAG_ROLE) == role for tags in hosts.values())
+        count = sum(tags.get(TAG_ROLE) == role for tags in tagged.values())
         cluster[f"{role}_count"] = max(count, pool.count if pool else 0)
         zones = _zones(found, [host_name(role, index) for index in range(count)])  # type: ignore[arg-type]
         if zones is not None and (pool is None or not pool.zones):
@@ -144,7 +173,7 @@ def _zones(found: Discovery, names: Sequence[str]) -> list[int] | None:
 
 
 def _network(
-    found: Discovery, hosts: Mapping[str, Mapping[str, str]], file: Config | None
+    found: Discovery, tagged: Mapping[str, Mapping[str, str]], file: Config | None
 ) -> dict[str, object]:
     network: dict[str, object] = {}
     properties = _properties(found.vnet or {})
@@ -159,7 +188,7 @@ def _network(
         network["wireguard_port"] = int(port)
     if rules:
         network["allowed_ssh_sources"] = _sources(rules.get("AllowSSH", {}))
-    addresses = [tags[TAG_WIREGUARD_IP] for tags in hosts.values() if TAG_WIREGUARD_IP in tags]
+    addresses = [tags[TAG_WIREGUARD_IP] for tags in tagged.values() if TAG_WIREGUARD_IP in tags]
     if addresses and file is None:
         # The tag has no prefix length; every template uses 24.
         network["wireguard_network"] = str(ipaddress.ip_network(f"{addresses[0]}/24", strict=False))
@@ -176,9 +205,9 @@ def _sources(rule: Mapping[str, object]) -> list[str]:
     return [one] if one else [str(each) for each in many] if isinstance(many, list) else []
 
 
-def _sizes(found: Discovery, hosts: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+def _sizes(found: Discovery, tagged: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
     sizes: dict[str, object] = {}
-    for name, tags in hosts.items():
+    for name, tags in tagged.items():
         size = text(mapping(_properties(found.vms.get(name, {})), "hardwareProfile"), "vmSize")
         if size:
             sizes.setdefault(tags.get(TAG_ROLE, ""), {"size": size})
