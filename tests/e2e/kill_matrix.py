@@ -23,6 +23,7 @@ from tests.e2e.forked import KILLED, Forked, preload
 from tests.e2e.matrix import (
     DEPLOY,
     DESTROY,
+    EVERYTHING,
     NO_STATE,
     RESUME,
     SNAPSHOT,
@@ -53,7 +54,12 @@ SCENARIOS = {
         (RESUME,), ROLLBACK, RESUME, snapshot_at="commit cluster_setup #1 after", while_pending="rollback"
     ),
     "rollback-all": Scenario(
-        (RESUME,), ROLLBACK, RESUME, snapshot_at="commit azure_setup #1 after", while_pending="rollback"
+        (RESUME,),
+        ROLLBACK,
+        RESUME,
+        snapshot_at="commit azure_setup #1 after",
+        while_pending="rollback",
+        moved=EVERYTHING,
     ),
 }
 

@@ -30,6 +30,7 @@ DEPLOY = ("deploy", "--yes", "--set", "cluster.workers.count=4")
 DESTROY = ("destroy", "--yes")
 RESUME = ("resume", "--yes")
 SNAPSHOT = "SNAPSHOT"
+EVERYTHING = "*"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Scenario:
 
     With `snapshot_at`, a first deployment is killed at that point and a snapshot taken, which `SNAPSHOT` stands for.
     With `while_pending`, `onward` goes on only while that operation is pending; after that, it would do another thing.
-    `moved` is the VM that `command` makes once more, which gives it another address.
+    `moved` is the VM that `command` makes once more, which gives it another address, or EVERYTHING for what it removes.
     With `gives_up`, `onward` does not go on with `command` but undoes it, however far it came.
     """
 
@@ -155,7 +156,7 @@ def judge(
     """How this differs from `end`, where `known` is the state in the middle.
 
     `again` is a VM that may have been made once more, elsewhere; then there may have been more submissions, too. With
-    `moved`, that VM was made once more in any case; with `less`, not everything needs to have been made.
+    `moved`, that VM's address is another one in any case; with `less`, not everything needs to have been made.
     """
     found = the_end(workspace)
     vm = f"azure_resources.virtual_machines.{again}."
@@ -191,11 +192,14 @@ def judge(
         yield "a key, an id or an address changed"
 
 
-def _lasting(document: dict[str, Any], again: str) -> dict[str, Any]:
-    """The identity; a VM that was made once more has another public address."""
+def _lasting(document: dict[str, Any], moved: str) -> dict[str, Any]:
+    """The identity; a VM that was made once more has another public address, and what was removed has nothing."""
     found = identity(document)
-    if again in found["vms"]:
-        found["vms"][again]["public_ip"] = None
+    for name, vm in found["vms"].items():
+        if moved in (name, EVERYTHING):
+            vm["public_ip"] = None
+        if moved == EVERYTHING:
+            vm["id"] = vm["nic_id"] = None
     return found
 
 

@@ -111,6 +111,11 @@ def _record(ctx: Context, view: DeploymentView, action: str, message: str) -> No
             if vm.status == "pending":
                 tx.set(f"azure_resources.virtual_machines.{name}.status", "creating")
         ctx.event(tx, action, f"{message} ({view.provisioning_state})", resource=view.name)
+        if view.provisioning_state == "Succeeded":
+            # Adopted when all was made: else its VMs, which have no id yet, would pass for never submitted.
+            arm.record_success(ctx, tx, view)
+            made = len(view.virtual_machines)
+            ctx.event(tx, "deployment_succeeded", f"Azure made {made} VMs", resource=view.name)
 
 
 def _reject(ctx: Context, only: Collection[str]) -> None:
