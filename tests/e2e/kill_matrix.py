@@ -108,7 +108,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sample", type=int, help="only so many points, drawn with --seed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--point", help="only this one")
+    parser.add_argument(
+        "--point", action="append", default=[], help="this one, too; without --sample only these"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="so many runs at a time")
     parser.add_argument("--bug", action="store_true", help="with a bug in the product, which this must find")
     args = parser.parse_args()
@@ -117,9 +119,8 @@ def main() -> int:
         plant_bug()
     stage, started = Stage(SCENARIOS[args.scenario], args.folder), time.monotonic()
     points, end = stage.prepare()
-    chosen = [args.point] if args.point else points
-    if args.sample:
-        chosen = random.Random(args.seed).sample(points, args.sample)
+    drawn = random.Random(args.seed).sample(points, args.sample) if args.sample else []
+    chosen = list(dict.fromkeys([*args.point, *drawn])) or points
     results = share_out(chosen, lambda point, name: kill_at(stage, point, name, end), args.folder, args.jobs)
     for each in results:
         if each.failures:

@@ -15,7 +15,7 @@ from tests.e2e.test_kill_matrix import EXHAUSTIVE, matrix
 
 pytestmark = pytest.mark.e2e
 
-SAMPLE = 8
+SAMPLE = 6
 
 
 def test_every_fault_at_every_request(tmp_path: Path) -> None:
