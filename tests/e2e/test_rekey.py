@@ -107,3 +107,5 @@ def test_keys_that_do_not_work_are_taken_back(product: Product) -> None:
     state = load(product)
     assert state["pending_operations"] == {}
     assert "rekey_undone" in [event["action"] for event in state["events"]]
+    laptop = product.workspace / state["wireguard"]["laptop_config"]["file_path"]
+    assert before["mylaptop"][0] in laptop.read_text()

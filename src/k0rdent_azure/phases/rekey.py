@@ -156,6 +156,8 @@ def _set_key(ctx: Context, tx: Transaction, name: str, private: str) -> None:
 async def _confirm(ctx: Context, there: Sequence[Host]) -> None:
     """A handshake with every host; where some are still to be made there is no VPN yet, and their own word counts."""
     if len(there) == len(ctx.hosts):
+        # An interface that is up may hold the old key, whatever its file says: a kill can fall between the two.
+        await ctx.workstation.down(ctx.names.wireguard_interface)
         await VpnSetup().run(ctx)
         return
     public = ctx.state.wireguard.peers[LAPTOP].public_key if ctx.state.wireguard else ""
@@ -172,6 +174,9 @@ async def _put_back(ctx: Context, there: Sequence[Host], old: Keys) -> None:
         return
     await _install(ctx, there, old, also=None)
     _commit_keys(ctx, old, "rekey_undone", "the new keys did not work; the old ones are in force again")
+    if len(there) == len(ctx.hosts):
+        await ctx.workstation.down(ctx.names.wireguard_interface)
+        await VpnSetup().align(ctx)
     with ctx.commit() as tx:
         tx.end_operation(OPERATION)
 

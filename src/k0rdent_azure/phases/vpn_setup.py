@@ -24,6 +24,11 @@ class VpnSetup:
     name: PhaseName = "vpn_setup"
 
     async def run(self, ctx: Context) -> None:
+        wireguard = await self.align(ctx)
+        await self._wait_for_handshakes(ctx, wireguard, ctx.names.wireguard_interface)
+
+    async def align(self, ctx: Context) -> WireGuard:
+        """Bring the interface up as the state has it, without waiting for anybody; returns what the state has."""
         wireguard = ctx.state.wireguard
         assert wireguard is not None, "preparation fills the wireguard section"  # noqa: S101
         changed = self._write_config(ctx, wireguard)
@@ -35,7 +40,7 @@ class VpnSetup:
             seen = None
         if seen is None:
             await self._bring_up(ctx, interface)
-        await self._wait_for_handshakes(ctx, wireguard, interface)
+        return wireguard
 
     def _write_config(self, ctx: Context, wireguard: WireGuard) -> bool:
         laptop = wireguard.peers[LAPTOP]
