@@ -180,6 +180,8 @@ async def test_a_vm_is_evicted_only_once_it_is_up(tmp_path: Path) -> None:
         arm(cloud, "vm-evicted", vm="vm-1")
         await cloud.deploy(machines("vm-1"), parameters={"customData": custom_data("vm-1")})
         cloud.later(60)
+        (vm_1,) = cloud.world.vms()
+        cloud.later(vm_1.booted_at - cloud.world.clock.now() + 1)  # it answers SSH; ARM has yet to notice
         await cloud.get("/subscriptions")
         assert len(faults.list_faults(cloud.world.directory)) == 1
         cloud.later(LONG)
