@@ -34,9 +34,11 @@ def _host(ctx: Context, tx: Transaction, host: Host, facts: HostFacts) -> None:
     if facts.wireguard is not None:
         private = facts.wireguard.private_key
         pair = {"private_key": private, "public_key": wireguard_public_from_private(private)}
-        tx.merge(
-            f"wireguard.peers.{host.name}", {"ip": host.wireguard_ip, **pair, "config_status": "generated"}
-        )
+        peer = {"ip": host.wireguard_ip, **pair, "config_status": "generated"}
+        address = tx.state.azure_resources.virtual_machines[host.name].public_ip
+        if address:
+            peer["endpoint"] = f"{address}:{ctx.config.network.wireguard_port}"
+        tx.merge(f"wireguard.peers.{host.name}", peer)
     group = "controllers" if host.role == "controller" else "workers"
     if not tx.has(f"k0s_cluster.{group}.{host.name}"):
         tx.merge(f"k0s_cluster.{group}.{host.name}", {"role": k0s_role(ctx.config, host)})
