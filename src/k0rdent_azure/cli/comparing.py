@@ -49,7 +49,7 @@ def _validate(workspace: Workspace, args: argparse.Namespace, rules: Sequence[Ig
 
     state = _state(workspace)
     # Looked for before Azure is asked: a run that ends meanwhile has changed things too.
-    holder = None if args.sync else workspace.live_holder()
+    holder = workspace.live_holder()
     return asyncio.run(_compare(workspace, args, rules, state, run=holder.command if holder else None))
 
 

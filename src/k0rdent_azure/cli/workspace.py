@@ -56,8 +56,10 @@ class Workspace(msgspec.Struct, frozen=True):
         return RunLock(real.with_name(f".{real.name}.run.lock"), state=real)
 
     def live_holder(self) -> Holder | None:
-        """Who runs on this deployment just now; looking changes nothing."""
-        return self.run_lock().holder()
+        """Who else runs on this deployment just now; looking changes nothing."""
+        holder = self.run_lock().holder()
+        ours = holder is not None and (holder.pid, holder.host) == (os.getpid(), os.uname().nodename)
+        return None if ours else holder
 
     def command(self, words: str) -> str:
         """The exact command line to type for `words` in this workspace."""
