@@ -69,3 +69,11 @@ def parse_timestamp(text: str) -> datetime:
     """The reverse of `timestamp`; fractions and offsets are accepted. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def azure_timestamp(text: str) -> str | None:
+    """A time of Azure's, which has up to seven digits of a second, in whole seconds as the state has them."""
+    try:
+        return timestamp(parse_timestamp(text))
+    except ValueError:
+        return None

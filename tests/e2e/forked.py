@@ -19,7 +19,7 @@ from pathlib import Path
 
 import k0rdent_azure
 from k0rdent_azure.cli.main import main
-from k0rdent_azure.rehearsal import service
+from k0rdent_azure.rehearsal import endpoint, service
 from tests.e2e.points import Points, install
 
 #: Real seconds after which the alarm clock ends a fork, and the test with it.
@@ -78,11 +78,13 @@ class Forked:
             service.serve_detached(directory, speed=self.speed, seed=self.seed)
             return 0
 
-        pid = _fork(cloud, self.workspace.parent / f"{self.workspace.name}.cloud", {})
+        said = self.workspace.parent / f"{self.workspace.name}.cloud"
+        pid = _fork(cloud, said, {})
         deadline = time.monotonic() + HUNG
-        while service.endpoint(directory) is None:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the rehearsal cloud does not start")
+        # To look at the server's lock could keep it from taking it.
+        while (found := endpoint.read(directory)) is None or found.pid != pid:
+            if os.waitpid(pid, os.WNOHANG)[0] or time.monotonic() > deadline:
+                raise RuntimeError(f"the rehearsal cloud does not start: {said.read_text(errors='replace')}")
             time.sleep(0.01)
         return pid
 

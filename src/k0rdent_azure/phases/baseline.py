@@ -9,6 +9,7 @@ from k0rdent_azure.azure.deployments import DeploymentView
 from k0rdent_azure.azure.drift_baseline import Known
 from k0rdent_azure.azure.drift_wanted import Wanted, wanted
 from k0rdent_azure.azure.template import build
+from k0rdent_azure.clock import azure_timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names, hosts
 from k0rdent_azure.phases.context import Context
@@ -57,16 +58,19 @@ def known_of(state: State, there: Wanted) -> Known:
 
 def record_baseline(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
     """Keep how Azure's answer differs from what was wanted; of resources that it does not speak of, what was known."""
-    taken = baseline(ctx.config, ctx.names, ctx.state, view, at=ctx.now)
+    taken = baseline(ctx.config, ctx.names, ctx.state, view, now=ctx.now)
     if taken is not None:
         tx.set("azure_resources.baseline", taken)
 
 
-def baseline(config: Config, names: Names, state: State, view: DeploymentView, *, at: str) -> Baseline | None:
+def baseline(
+    config: Config, names: Names, state: State, view: DeploymentView, *, now: str
+) -> Baseline | None:
     """What a record of a deployment that succeeded tells of its resources; None where it tells nothing."""
     there = wanted_of(config, names, state)
     answered = drift_baseline.answered(view.outputs, there.group)
     if not answered:
         return None
     known = drift_baseline.observe(there, answered, known_of(state, there))
+    at = azure_timestamp(view.timestamp or "") or now
     return Baseline(recorded_at=at, differences=drift_baseline.encode(known, there))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 
@@ -12,7 +11,7 @@ from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.discovery import Discovery
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.resources import security_rules
-from k0rdent_azure.clock import Clock, timestamp
+from k0rdent_azure.clock import Clock, azure_timestamp, timestamp
 from k0rdent_azure.config.topology import LAPTOP, Host, hosts, k0s_role, laptop_ip
 from k0rdent_azure.hosts.host_facts import HostFacts
 from k0rdent_azure.hosts.keys import KeyPair, wireguard_public_from_private
@@ -120,7 +119,7 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     vm.nic_id = text(nics[0], "id") if nics else None
     vm.provisioning_state = text(properties, "provisioningState") or None
     vm.power_state = found.power.get(vm.id.lower()) or None
-    vm.created_at = _time(text(properties, "timeCreated"))
+    vm.created_at = azure_timestamp(text(properties, "timeCreated"))
     vm.last_checked = now
     return vm
 
@@ -304,25 +303,16 @@ def _fill_baseline(data: dict[str, object], found: Discovery, plan: Wanted, now:
     """The record's outputs still hold what Azure showed right after it had made everything."""
     if found.record is None or found.record.provisioning_state != "Succeeded":
         return
-    at = _time(found.record.timestamp or "") or now
-    taken = baseline(plan.config, plan.names, load_state(data), found.record, at=at)
+    taken = baseline(plan.config, plan.names, load_state(data), found.record, now=now)
     if taken is not None:
         _section(data, "azure_resources")["baseline"] = _plain(taken)
 
 
 def _created(found: Discovery) -> str | None:
     """The first sign of it: its oldest VM, else its record."""
-    times = [_time(text(mapping(body, "properties"), "timeCreated")) for body in found.vms.values()]
-    record = _time(found.record.timestamp or "") if found.record else None
+    times = [azure_timestamp(text(mapping(body, "properties"), "timeCreated")) for body in found.vms.values()]
+    record = azure_timestamp(found.record.timestamp or "") if found.record else None
     return min((time for time in times if time), default=record)
-
-
-def _time(text_of_azure: str) -> str | None:
-    """Azure writes up to seven digits of a second; the state has whole ones."""
-    try:
-        return timestamp(datetime.fromisoformat(text_of_azure))
-    except ValueError:
-        return None
 
 
 def _section(data: dict[str, object], key: str) -> dict[str, object]:

@@ -31,7 +31,7 @@ START_LOCK = "start.lock"
 #: Real seconds: how long a start, an orderly end and the server's lock may take; between looks at them.
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
-LOCK_TIMEOUT = 0.5
+LOCK_TIMEOUT = 2.0
 LOOK = 0.01
 
 
