@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,8 @@ from k0rdent_azure.cli.main import main
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import LockedError
 from k0rdent_azure.state.codec import dump, parse
+from tests.cli.holders import deploying
 from tests.report.states import complete
-
-HOLD = (
-    "import sys, signal; from pathlib import Path; from k0rdent_azure.state.lock import RunLock\n"
-    "RunLock(Path(sys.argv[1])).acquire('deploy'); print('held', flush=True); signal.pause()"
-)
 
 
 @pytest.fixture
@@ -35,12 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    argv = [sys.executable, "-c", HOLD, str(Workspace(folder).run_lock().path)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+    with deploying(folder) as process:
         yield process
-        process.send_signal(signal.SIGKILL)
 
 
 def elsewhere(folder: Path, **changes: object) -> str:

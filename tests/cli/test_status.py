@@ -16,6 +16,7 @@ from k0rdent_azure.cli.output import json_text
 from k0rdent_azure.cli.status import show_result
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.state.codec import dump
+from tests.cli.holders import deploying
 from tests.report.states import EXAMPLE, Data, complete, creating
 
 CONFIG = """\
@@ -94,7 +95,7 @@ def test_a_run_is_alive_while_its_process_holds_the_lock_and_dead_after(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, creating())
-    with Workspace(tmp_path).run_lock().acquire("deploy"):
+    with deploying(tmp_path):
         made = status(tmp_path, capsys)
         assert (made["run"]["live"], made["run"]["died"]) == (True, False)
         assert made["run"]["holder"]["command"] == "deploy"
