@@ -113,6 +113,33 @@ def test_a_finished_deployment_comes_back_field_by_field(product: Product) -> No
     assert product.state_text() == ""
 
 
+def test_nothing_begins_beside_a_deployment_whose_state_is_lost(product: Product) -> None:
+    product.init("single-node")
+    product.run("deploy", "--yes")
+    before = lose(product)
+    requests = len(product.requests())
+    name = before["metadata"]["deployment_id"]
+    for words in (
+        ("deploy", "--yes"),
+        ("plan",),
+        ("resume", "--yes"),
+        ("destroy", "--yes"),
+        ("status",),
+        ("validate",),
+        ("state", "get", "metadata"),
+        ("replace", "vm/k0s-controller", "--yes"),
+    ):
+        refused = product.run(*words, expect=4).err
+        assert f"recover --from-azure {name}" in refused, words
+    assert name in product.run("doctor", expect=9).out
+    assert len(product.requests()) == requests
+    assert product.state_text() == ""
+
+    product.run("recover", "--from-azure", name, "--yes")
+    product.run("destroy", "--yes")
+    assert "start one" in product.run("resume", "--yes", expect=4).err
+
+
 def test_only_what_is_lost_is_told(product: Product) -> None:
     product.init("single-node")
     product.run("deploy", "--yes")

@@ -9,9 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.lost import no_deployment
 from k0rdent_azure.cli.running import confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import StateError, StateNotFoundError
+from k0rdent_azure.errors import StateError
 
 if TYPE_CHECKING:
     from k0rdent_azure.config.model import IgnoreRule
@@ -121,9 +122,7 @@ def _state(workspace: Workspace) -> State:
     """Raises StateNotFoundError, and StateError where nothing is to be there any more."""
     store = workspace.store()
     if not store.exists():
-        raise StateNotFoundError(
-            f"there is no deployment in {workspace.directory}", hint="there is nothing to compare with"
-        )
+        raise no_deployment(workspace, "there is nothing to compare with")
     state = store.read().state
     if state.metadata.deployment_status in ("destroying", "destroyed"):
         raise StateError(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.lost import refuse_lost
 from k0rdent_azure.cli.run_snapshot import snapshot_before
 from k0rdent_azure.cli.running import (
     add_run_arguments,
@@ -18,14 +19,13 @@ from k0rdent_azure.cli.running import (
 )
 from k0rdent_azure.cli.workspace import Workspace, new_deployment_id
 from k0rdent_azure.clock import SystemClock
-from k0rdent_azure.errors import K0rdentAzureError, StateError, StateNotFoundError
+from k0rdent_azure.errors import K0rdentAzureError, StateError
 
 if TYPE_CHECKING:
     from k0rdent_azure.config.load import LoadedConfig
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.config.topology import Names
     from k0rdent_azure.phases.context import Context
-    from k0rdent_azure.state.store import FileStore
     from k0rdent_azure.state.transaction import Transaction
 
 EPILOG = """\
@@ -68,23 +68,11 @@ def run(args: argparse.Namespace) -> int:
         store = workspace.store()
         if store.exists():
             return continue_deployment(workspace, args)
-        _refuse_lost(store)
+        refuse_lost(workspace)
         loaded = load_config(workspace, args.overrides)
         confirm(f"Create {_size(loaded.config)} in {loaded.config.azure.location}?", yes=args.yes)
         names = _create_state(workspace, loaded)
         return drive(workspace, loaded.config, names, args=args)
-
-
-def _refuse_lost(store: FileStore) -> None:
-    """Raise where the state is gone but a copy of it is not: a new deployment would begin beside what exists."""
-    from k0rdent_azure.state.recovery import newest_good_copy
-
-    copy = newest_good_copy(store.storage)
-    if copy is not None:
-        raise StateNotFoundError(
-            f"there is no {store.path.name}, but there are copies of one: its deployment may still exist",
-            hint=f"{copy.hint}; to begin anew all the same, move the copies away",
-        )
 
 
 def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:

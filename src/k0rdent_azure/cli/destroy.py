@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.lost import no_deployment
 from k0rdent_azure.cli.run_snapshot import snapshot_before
 from k0rdent_azure.cli.running import (
     add_run_arguments,
@@ -15,7 +16,7 @@ from k0rdent_azure.cli.running import (
     supervise,
 )
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import K0rdentAzureError, StateNotFoundError
+from k0rdent_azure.errors import K0rdentAzureError
 
 if TYPE_CHECKING:
     from k0rdent_azure.phases.context import Context
@@ -46,9 +47,7 @@ def run(args: argparse.Namespace) -> int:
     with workspace.run_lock().acquire("destroy"):
         store = workspace.store()
         if not store.exists():
-            raise StateNotFoundError(
-                f"there is no deployment in {workspace.directory}", hint="nothing is left to destroy"
-            )
+            raise no_deployment(workspace, "nothing is left to destroy")
         config, names = snapshot_of(workspace)
         confirm(f"Destroy {names.deployment_id} ({names.resource_group}) for good?", yes=args.yes)
         snapshot_before(workspace, "destroy")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.lost import trace
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.config.model import CloudName
 from k0rdent_azure.errors import K0rdentAzureError, PrerequisiteError
@@ -168,7 +169,16 @@ def _state(workspace: Workspace) -> Check:
 
     path = workspace.state_path
     if not path.exists():
-        return Check(name="state", status="ok", required=False, found="none yet")
+        lost = trace(workspace)
+        if lost is None:
+            return Check(name="state", status="ok", required=False, found="none yet")
+        return Check(
+            name="state",
+            status="missing",
+            required=True,
+            found=f"there is no {path.name}, but {lost.what}",
+            how=lost.way_back,
+        )
     faults = inspect_file(path).faults
     errors = sum(1 for fault in faults if fault.severity == "error")
     how = workspace.command("state check")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.deploy import add_set_argument, load_config
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.lost import refuse_lost
 from k0rdent_azure.cli.running import snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
 
@@ -65,6 +66,7 @@ def _subject(workspace: Workspace, overrides: list[str]) -> tuple[Config, Names,
 
     store = workspace.store()
     if not store.exists():
+        refuse_lost(workspace)
         config = load_config(workspace, overrides).config
         return config, Names(UNKNOWN_ID, config.azure.resource_group), frozenset(), UNKNOWN_KEY
     state = store.read().state

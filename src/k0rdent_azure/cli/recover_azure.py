@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli import recover_search as search
+from k0rdent_azure.cli.lost import leftovers
 from k0rdent_azure.cli.recover_report import Findings
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
@@ -64,7 +65,7 @@ class _Recovery:
 
         subscription = await pick(outside.arm, self._args.subscription or outside.subscription_id)
         reader = Reader(outside.arm, subscription)
-        found = await search.search(reader, self._args, search.leftovers(self._workspace))
+        found = await search.search(reader, self._args, leftovers(self._workspace))
         plan = wanted(found, self._file.config if self._file else None, cloud=outside.arm.environment.name)
         place, told = await self._look_around(outside, found, plan)
         versions = (facts.k0s_version for facts in told.hosts.values() if facts.k0s_version)

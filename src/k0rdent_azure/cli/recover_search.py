@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.lost import KEYS, SSH_KEY
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import K0rdentAzureError, StateError, StateNotFoundError, UsageError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from k0rdent_azure.config.load import LoadedConfig
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.phases.context import Outside
-
-_KEY = "-ssh-key"
 
 
 def configuration_file(workspace: Workspace) -> LoadedConfig | None:
@@ -53,14 +52,6 @@ def reach(workspace: Workspace, file: LoadedConfig | None, cloud: str | None) ->
         cluster=ClusterSettings(controllers=none, workers=none),
     )
     return outside(asked, workspace)
-
-
-def leftovers(workspace: Workspace) -> list[str]:
-    """Ids of deployments that left an SSH key in the workspace, but for those that were destroyed."""
-    keys = (workspace.directory / "azure-resources").glob(f"k0rdent-*{_KEY}")
-    found = {path.name.removesuffix(_KEY) for path in keys}
-    gone = workspace.archive_dir
-    return sorted(found - ({path.name for path in gone.iterdir()} if gone.is_dir() else set()))
 
 
 async def search(reader: Reader, args: argparse.Namespace, left: Sequence[str]) -> Discovery:
@@ -122,7 +113,7 @@ def ssh_key(workspace: Workspace, deployment_id: str, public_key: str) -> tuple[
     from k0rdent_azure.errors import HostError
     from k0rdent_azure.hosts.keys import ssh_public_from_private
 
-    relative = f"./azure-resources/{deployment_id}{_KEY}"
+    relative = f"./{KEYS}/{deployment_id}{SSH_KEY}"
     path = workspace.directory / relative
     try:
         own = ssh_public_from_private(path.read_text(encoding="utf-8"), comment="")

@@ -6,9 +6,9 @@ import argparse
 
 from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.lost import no_deployment
 from k0rdent_azure.cli.running import add_run_arguments
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import StateNotFoundError
 
 EPILOG = """\
 examples:
@@ -34,8 +34,5 @@ def run(args: argparse.Namespace) -> int:
     workspace = Workspace(args.workspace)
     with workspace.run_lock().acquire("resume"):
         if not workspace.store().exists():
-            raise StateNotFoundError(
-                f"there is no deployment in {workspace.directory}",
-                hint=f"start one: {workspace.command('deploy')}",
-            )
+            raise no_deployment(workspace, f"start one: {workspace.command('deploy')}")
         return continue_deployment(workspace, args)

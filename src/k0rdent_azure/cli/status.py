@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.lost import no_deployment
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
-from k0rdent_azure.errors import ConfigError, StateNotFoundError, UsageError
+from k0rdent_azure.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from k0rdent_azure.report.model import StatusReport
@@ -134,10 +135,7 @@ def _refuse(workspace: Workspace, holder: Holder | None) -> None:
     step = next_without_state(
         has_config=workspace.config_path.is_file(), holder=holder, program=workspace.command("").strip()
     )
-    raise StateNotFoundError(
-        f"there is no deployment in {workspace.directory}",
-        hint=f"{step.reason}: {step.command}" if step.command else step.reason,
-    )
+    raise no_deployment(workspace, f"{step.reason}: {step.command}" if step.command else step.reason)
 
 
 def _changed_settings(workspace: Workspace, state: State) -> list[str]:

@@ -46,7 +46,13 @@ class Workspace(msgspec.Struct, frozen=True):
     def store(self, clock: SystemClock | None = None) -> FileStore:
         from k0rdent_azure.state.store import FileStore
 
-        return FileStore(self.state_path, clock=clock or SystemClock())
+        return FileStore(self.state_path, clock=clock or SystemClock(), lost=self._way_back)
+
+    def _way_back(self) -> str | None:
+        from k0rdent_azure.cli.lost import key_trace
+
+        found = key_trace(self)
+        return found.way_back if found else None
 
     def run_lock(self) -> RunLock:
         from k0rdent_azure.state.lock import RunLock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 class Store:
     """One state document in some storage. Every read and every commit validates; nothing is repaired silently."""
 
-    def __init__(self, storage: Storage, *, clock: Clock) -> None:
+    def __init__(
+        self, storage: Storage, *, clock: Clock, lost: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`lost` is asked where the document and all its copies are gone: a way back from outside, in words."""
         self.storage = storage
+        self._lost = lost
         self._clock = clock
         self._lineage: str | None = None
         self._kept: Document | None = None
@@ -97,7 +101,7 @@ class Store:
         try:
             text = self.storage.read()
         except StateNotFoundError as error:
-            error.hint = self._way_out() or error.hint
+            error.hint = self._way_out() or self._lost() or error.hint
             raise
         if self._kept is not None and self._kept.text == text:
             return self._kept
@@ -176,8 +180,15 @@ class FileStore(Store):
 
     storage: FileStorage
 
-    def __init__(self, path: Path, *, clock: Clock, files: Files = SYSTEM) -> None:
-        super().__init__(FileStorage(path, files=files), clock=clock)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        files: Files = SYSTEM,
+        lost: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        super().__init__(FileStorage(path, files=files), clock=clock, lost=lost)
         self.path = path
 
     def archive(self, target: Path) -> Path:

@@ -1,0 +1,81 @@
+"""Where the state file is gone and its deployment may not be: what still tells of it, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from k0rdent_azure.errors import StateError, StateNotFoundError
+
+if TYPE_CHECKING:
+    from k0rdent_azure.cli.workspace import Workspace
+
+SSH_KEY = "-ssh-key"
+KEYS = "azure-resources"
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """What is left of a deployment without a state: `what` in words, how to go back, what to move to begin anew."""
+
+    what: str
+    way_back: str
+    moved: str
+
+
+def leftovers(workspace: Workspace) -> list[str]:
+    """Ids of deployments that left an SSH key in the workspace, but for those that were destroyed.
+
+    A key is written only after the state that names it, and goes into the archive with it.
+    """
+    keys = (workspace.directory / KEYS).glob(f"k0rdent-*{SSH_KEY}")
+    found = {path.name.removesuffix(SSH_KEY) for path in keys}
+    gone = workspace.archive_dir
+    return sorted(found - ({path.name for path in gone.iterdir()} if gone.is_dir() else set()))
+
+
+def trace(workspace: Workspace) -> Trace | None:
+    """The best trace of a deployment in a workspace without a state; None where there is nothing of one."""
+    from k0rdent_azure.state.recovery import newest_good_copy
+
+    try:
+        copy = newest_good_copy(workspace.store().storage)
+    except StateError:
+        copy = None
+    if copy is not None:
+        return Trace("there are copies of one", copy.hint, "the copies")
+    return key_trace(workspace)
+
+
+def key_trace(workspace: Workspace) -> Trace | None:
+    """As `trace`, where there is no copy of the state."""
+    left = leftovers(workspace)
+    if not left:
+        return None
+    named = f" {left[0]}" if len(left) == 1 else ""
+    return Trace(
+        f"the SSH key of {', '.join(left)} is still here",
+        f"make it anew: {workspace.command(f'recover --from-azure{named}')}",
+        f"what is of it in {KEYS}",
+    )
+
+
+def no_deployment(workspace: Workspace, otherwise: str) -> StateNotFoundError:
+    """The error of a command that needs a state; `otherwise` is its hint where nothing tells of a lost one."""
+    found = trace(workspace)
+    if found is None:
+        return StateNotFoundError(f"there is no deployment in {workspace.directory}", hint=otherwise)
+    return StateNotFoundError(
+        f"there is no {workspace.state_path.name} in {workspace.directory}, but {found.what}",
+        hint=found.way_back,
+    )
+
+
+def refuse_lost(workspace: Workspace) -> None:
+    """Raise StateNotFoundError where a new deployment would begin beside one whose state is lost."""
+    found = trace(workspace)
+    if found is not None:
+        raise StateNotFoundError(
+            f"there is no {workspace.state_path.name}, but {found.what}: its deployment may still exist",
+            hint=f"{found.way_back}; to begin anew all the same, move {found.moved} away",
+        )
