@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A run of the suite judges the change, not the draw: the same commit, the same examples. `make test-all` draws anew.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("anew", print_blob=True)
+# How long an example takes says something of the machine only.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", UNTIMED, derandomize=True)
+settings.register_profile("anew", UNTIMED, print_blob=True)
 settings.load_profile("anew" if os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1" else "same")
 
 # In the background of a shell (`make test &`) Ctrl-C is ignored, and so it would be by the programs that tests start.

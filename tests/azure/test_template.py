@@ -258,7 +258,7 @@ def test_200_vms_fit_into_arm() -> None:
     assert max(map(len, texts(template.template))) < 24_576
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     controllers=st.integers(1, 9),
     workers=st.integers(0, 60),

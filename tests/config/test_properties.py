@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k0rdent_azure.config.load import load_bytes
@@ -46,7 +46,7 @@ def check_faults(error: ConfigError) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_any_bytes(data: bytes) -> None:
     endure(data, {}, {})
 
@@ -56,13 +56,13 @@ def test_any_bytes(data: bytes) -> None:
         st.one_of(TEXT, st.sampled_from(["\n", "  ", ": ", "- ", "azure", "cluster", "kof"])), max_size=30
     )
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_any_yaml_like_text(parts: list[str]) -> None:
     endure("".join(parts).encode("utf-8", "surrogatepass"), {}, {})
 
 
 @given(st.integers(0, ANCESTOR.count("\n")), st.integers(0, 40), st.integers(0, 8), TEXT)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 def test_a_proper_file_with_one_place_overwritten(line: int, column: int, length: int, text: str) -> None:
     lines = ANCESTOR.splitlines()
     if line < len(lines):
@@ -85,7 +85,7 @@ def test_a_proper_file_with_one_place_overwritten(line: int, column: int, length
         max_size=4,
     ),
 )
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 def test_any_variables_and_flags(environ: dict[str, str], overrides: dict[str, str]) -> None:
     endure(ANCESTOR.encode(), environ, overrides)
 
@@ -115,7 +115,7 @@ PLAIN = st.recursive(
         ),
     )
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_any_snapshot_is_a_configuration_or_a_config_error(snapshot: dict[str, object]) -> None:
     try:
         config = from_snapshot(snapshot)

@@ -333,7 +333,7 @@ def test_the_history_of_another_deployment_does_not_fit(short: None) -> None:
     assert _places(one) == ["events.0"]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(["ours", "theirs"]), st.integers(0, 15)), max_size=8))
 def test_nothing_is_lost_whoever_writes(short: None, steps: list[tuple[str, int]]) -> None:
     storage, wanted = _trail(0), list[str]()

@@ -41,14 +41,14 @@ def handwritten(draw: st.DrawFn) -> tuple[list[Line], dict[str, object]]:
     return Hand(draw).document(data), data
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(handwritten())
 def test_any_hand_is_read(written: tuple[list[Line], dict[str, object]]) -> None:
     lines, data = written
     assert same(read_document(text_of(lines), source="x").data, data)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.data(), handwritten())
 def test_what_is_not_changed_stays_as_it_was_written(
     data: st.DataObject, written: tuple[list[Line], dict[str, object]]

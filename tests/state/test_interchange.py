@@ -161,7 +161,7 @@ def _json(data: dict[str, object]) -> bytes:
 
 
 @pytest.mark.parametrize("write", [_pyyaml, _pyyaml_unicode, _ruamel, _json])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(RAW_TEXTS, max_size=20),
     st.dictionaries(KEYS.filter(RAW.match), st.integers(), max_size=5),

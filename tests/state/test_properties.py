@@ -41,7 +41,7 @@ _CHANGES: st.SearchStrategy[Change] = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(DOCUMENTS, st.lists(st.lists(_CHANGES, max_size=4), max_size=5))
 def test_transactions_do_what_a_plain_model_does(
     first: dict[str, object], batches: list[list[Change]]
@@ -121,7 +121,6 @@ def _rest(data: dict[str, object]) -> dict[str, object]:
     return {**rest, "metadata": {key: value for key, value in metadata.items() if key not in _OWN}}
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 @example({"a": {"b": -0.0, "c": 0.0}, "t": [True, 1, 1.0]})
 def test_our_form_is_read_by_both_readers_alike(document: dict[str, object]) -> None:
@@ -131,7 +130,7 @@ def test_our_form_is_read_by_both_readers_alike(document: dict[str, object]) -> 
     assert dump(parse(text, source="x")) == text
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(DOCUMENTS, st.integers(0, 2**32), st.integers(1, 3))
 def test_the_quick_reader_reads_nothing_that_the_strict_one_does_not(
     document: dict[str, object], seed: int, times: int
@@ -193,7 +192,6 @@ def test_the_quick_reader_on_every_short_text() -> None:
     assert read > 100
 
 
-@settings(deadline=None)
 @given(nested())
 def test_nesting_has_one_limit_for_all(value: object) -> None:
     """What may be written can be read, by both readers, also beside signs that make them look twice."""
@@ -212,7 +210,6 @@ def test_nesting_has_one_limit_for_all(value: object) -> None:
     assert same(parse(text + b"# a person was here\n", source="x"), document)
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=100, max_size=MAX_KEY + 1)
     | st.integers(160, 257).map("\1".__mul__)

@@ -580,7 +580,7 @@ def test_only_a_whole_line_tells_a_serial() -> None:
     assert salvage(b"metadata: {serial: 12}\nother: [\n").serial == 12
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_happened_to_the_file_it_comes_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

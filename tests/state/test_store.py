@@ -260,7 +260,7 @@ def _apply(model: dict[str, object], path: str, value: object) -> None:
     model[last] = value
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(CHANGES, max_size=5))
 def test_transactions_against_a_plain_model(tmp_path: Path, batches: list[list[tuple[str, object]]]) -> None:
     path = tmp_path / "deployment-state.yaml"
