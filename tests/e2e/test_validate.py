@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 
+from k0rdent_azure.rehearsal import endpoint as rehearsal
 from tests.e2e.conftest import Product
 
 CLEAN, DRIFT, INCOMPLETE = 0, 11, 12
@@ -87,6 +90,62 @@ def test_hosts_that_differ_are_told(deployed: Product) -> None:
     deployed.run("state", "set", "wireguard.port", port, "--reason", "the test is over")
 
 
+def on_host(product: Product, name: str, command: str) -> None:
+    """What somebody does on a host by hand."""
+    endpoint = rehearsal.read(product.workspace / ".rehearsal")
+    assert endpoint is not None
+    address = product.state(f"azure_resources.virtual_machines.{name}.public_ip")
+    key = next((product.workspace / "azure-resources").glob("*-ssh-key"))
+
+    async def run() -> None:
+        jump = endpoint.ssh
+        trusted = asyncssh.import_known_hosts(f"[{jump.host}]:{jump.port} {jump.host_key}\n")
+        async with (
+            asyncssh.connect(
+                jump.host,
+                jump.port,
+                username=jump.username,
+                client_keys=[str(jump.key_path)],
+                known_hosts=trusted,
+                config=None,
+            ) as gateway,
+            gateway.connect_ssh(
+                address, username="k0rdent", client_keys=[str(key)], known_hosts=None, config=None
+            ) as host,
+        ):
+            await host.run(command, check=True)
+
+    asyncio.run(run())
+
+
+def on_hosts(product: Product) -> list[tuple[str, str, str]]:
+    """What `--hosts` finds on hosts and in the cluster, as (name, field, found)."""
+    told = product.run("validate", "--hosts", "--json", expect=None).json
+    assert told["unread"] == []
+    mine = [each for each in told["findings"] if each["type"].startswith(("host", "cluster"))]
+    assert {each["severity"] for each in mine} <= {"critical"}
+    return [(each["name"], each["field"], each["found"]) for each in mine]
+
+
+def test_what_does_not_run_on_a_host_is_told(deployed: Product) -> None:
+    on_host(deployed, VM, "sudo -n systemctl stop wg-quick@wg0")
+    assert on_hosts(deployed) == [(VM, "interface", "down")]
+    on_host(deployed, VM, "sudo -n systemctl start wg-quick@wg0")
+
+    on_host(deployed, VM, "sudo -n systemctl stop k0sworker")
+    deployed.wait_for(lambda: (VM, "status", "not ready") in on_hosts(deployed), "a heartbeat to be missed")
+    assert (VM, "status", "not running") in on_hosts(deployed)
+    on_host(deployed, VM, "sudo -n systemctl start k0sworker")
+    deployed.wait_for(lambda: on_hosts(deployed) == [], "the node to be ready again")
+
+
+def test_a_node_that_is_gone_is_told(deployed: Product) -> None:
+    on_host(deployed, "k0s-controller", f"sudo -n k0s kubectl delete node {VM}")
+    assert (VM, "status", "no node") in on_hosts(deployed)
+    on_host(deployed, VM, "sudo -n systemctl restart k0sworker")
+    deployed.wait_for(lambda: on_hosts(deployed) == [], "the node to come back")
+
+
 def test_a_host_that_nobody_reaches_is_not_known(deployed: Product) -> None:
     fault(deployed, "ssh-unreachable", "--vm", VM, "--always")
     told = deployed.run("validate", "--hosts", "--json", expect=None).json
@@ -113,6 +172,18 @@ def test_reality_goes_into_the_state_as_one_change(deployed: Product) -> None:
     assert events[-1] == "drift_synced"
     again = deployed.run("validate", "--sync", "--yes", "--json", expect=DRIFT).json
     assert again["synced"] == []
+
+
+def test_a_kcm_that_is_not_ready_is_told(deployed: Product) -> None:
+    """Nobody makes it anew: the tests from here on do without."""
+    on_host(
+        deployed,
+        "k0s-controller",
+        "sudo -n k0s kubectl delete managements.k0rdent.mirantis.com kcm --wait=false",
+    )
+    ((name, field, found),) = on_hosts(deployed)
+    assert (name, field) == ("kcm", "ready")
+    assert found.startswith("no: ")
 
 
 def test_words_that_do_not_go_together(deployed: Product) -> None:

@@ -13,7 +13,7 @@ from k0rdent_azure.errors import UsageError
 EPILOG = """\
 examples:
   k0rdent-azure validate                  what is missing, unexpected or changed, and what to do now
-  k0rdent-azure validate --hosts          WireGuard, k0s and kcm on the hosts too, over SSH
+  k0rdent-azure validate --hosts          WireGuard, k0s, nodes and kcm too, over SSH
   k0rdent-azure validate --json           the same for scripts (keys are stable)
   k0rdent-azure validate --show-ignored   with what the rules of drift.ignore hide
   k0rdent-azure validate --sync           show, ask, and write what there is into the state

@@ -1,4 +1,4 @@
-"""Compares WireGuard and k0s on each host, and kcm, with what the state says of them. Reads only, over SSH.
+"""Compares WireGuard and k0s on each host, and nodes and kcm, with what the state says of them. Reads only, over SSH.
 
 Only what the state says to be there is asked for; a host that nobody can reach is not known, which is no verdict.
 """
@@ -11,16 +11,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from k0rdent_azure.cluster import kcm
-from k0rdent_azure.cluster.kcm import CommandOutput
+from k0rdent_azure.cluster.kcm import CommandOutput, Kubectl
+from k0rdent_azure.cluster.nodes import nodes
 from k0rdent_azure.config.topology import LAPTOP, Host, k0s_role
-from k0rdent_azure.errors import ClusterError, HostError, HostKeyMismatchError
+from k0rdent_azure.errors import ClusterError, HostError, HostKeyMismatchError, HostUnreachableError
 from k0rdent_azure.hosts import wireguard_status
 from k0rdent_azure.hosts.ssh import Target
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.finding import Finding, Unread
 from k0rdent_azure.state.model import State
 
-HOST, WIREGUARD, K0S, KCM = "host", "host/wireguard", "host/k0s", "cluster/kcm"
+HOST, WIREGUARD, K0S, NODE, KCM = "host", "host/wireguard", "host/k0s", "cluster/node", "cluster/kcm"
 _K0S = "sudo -n k0s status -o json"
 
 
@@ -53,8 +54,7 @@ async def compare_hosts(ctx: Context, *, down: Collection[str] = ()) -> HostComp
     for part in await asyncio.gather(*(_host(ctx, host, way) for host, way in reached)):
         found.findings += part.findings
         found.unread += part.unread
-    controllers = [way for host, way in reached if host.role == "controller"]
-    await _kcm(ctx, controllers, found)
+    await _cluster(ctx, [way for host, way in reached if host.role == "controller"], found, down)
     return found
 
 
@@ -138,25 +138,52 @@ async def _k0s(ctx: Context, host: Host, way: Target) -> list[Finding]:
     )
 
 
-async def _kcm(ctx: Context, controllers: list[Target], found: HostComparison) -> None:
-    recorded = ctx.state.k0rdent
-    if recorded is None or recorded.status != "ready":
-        return
-    if not controllers:
-        found.unread.append(Unread(what="kcm", reason="no controller can be reached"))
-        return
+async def _cluster(
+    ctx: Context, controllers: list[Target], found: HostComparison, down: Collection[str]
+) -> None:
+    """What the API knows, through one controller."""
 
     async def kubectl(arguments: list[str], stdin: str | None) -> CommandOutput:
+        if not controllers:
+            raise HostUnreachableError("no controller can be reached")
         return await ctx.ssh.run(controllers[0], kcm.kubectl_command(arguments), stdin=stdin, check=False)
 
-    try:
-        readiness = await kcm.observe(kubectl, release=recorded.helm_release)
-    except (HostError, ClusterError) as error:
-        found.unread.append(Unread(what="kcm", reason=error.message))
-        return
-    if not readiness.ready:
-        mend = "see what it waits for: kubectl get managements.k0rdent.mirantis.com kcm -o yaml"
-        found.findings.append(_finding("kcm", KCM, "ready", ("yes", f"no: {readiness.message}"), mend))
+    for what, ask in (("nodes", _nodes), ("kcm", _kcm)):
+        try:
+            found.findings += await ask(ctx, kubectl, down)
+        except (HostError, ClusterError) as error:
+            found.unread.append(Unread(what=what, reason=error.message))
+
+
+async def _nodes(ctx: Context, kubectl: Kubectl, down: Collection[str]) -> list[Finding]:
+    """Hosts with a kubelet are nodes that are ready, and there are no others."""
+    cluster = ctx.state.k0s_cluster
+    if cluster is None or cluster.status != "ready":
+        return []
+    there = await nodes(kubectl)
+    wanted = {host.name for host in ctx.hosts if k0s_role(ctx.config, host) != "controller"}
+    found = []
+    for name in sorted(wanted - {*down}):
+        if not there.get(name):
+            values = ("ready", "not ready" if name in there else "no node")
+            mend = f"see why: kubectl describe node {name}; make it anew: k0rdent-azure replace vm/{name}"
+            found.append(_finding(name, NODE, "status", values, mend))
+    strangers = sorted(there.keys() - wanted)
+    return found + [
+        _finding(name, NODE, "status", ("no node", "a node"), f"remove it: kubectl delete node {name}")
+        for name in strangers
+    ]
+
+
+async def _kcm(ctx: Context, kubectl: Kubectl, _down: Collection[str]) -> list[Finding]:
+    recorded = ctx.state.k0rdent
+    if recorded is None or recorded.status != "ready":
+        return []
+    readiness = await kcm.observe(kubectl, release=recorded.helm_release)
+    if readiness.ready:
+        return []
+    mend = "see what it waits for: kubectl get managements.k0rdent.mirantis.com kcm -o yaml"
+    return [_finding("kcm", KCM, "ready", ("yes", f"no: {readiness.message}"), mend)]
 
 
 def _differences(name: str, type_: str, compared: dict[str, tuple[str, str]], mend: str) -> Iterator[Finding]:

@@ -156,6 +156,10 @@ class K0s:
         node.started_at, cluster = now, self.cluster
         if cluster is not None:
             node.ready_at = now + RESTART
+            if node.schedulable and self._node_name(node) not in cluster.nodes:
+                # Somebody deleted it; a kubelet that starts makes it anew.
+                cluster.register(self._node_name(node), self.host.identity, node.ready_at - 5)
+                cluster.save()
             return
         cluster = self._form() if node.controller and not node.flag("token-file") else self._join(node)
         if cluster is None or (node.controller and self._is_member(cluster)):
@@ -184,18 +188,20 @@ class K0s:
         return next((cluster for cluster in clusters if token and cluster.accepts(token, role)), None)
 
     def _enlist(self, node: Node, cluster: Cluster, ready_at: float) -> None:
-        extra = node.flag("kubelet-extra-args") or ""
-        name = flag(extra.split(), "--hostname-override", self.host.hostname)
         if node.controller:
             cluster.members[self.host.hostname] = Member(self._peer_address(), ready_at)
             self.host.files.make_directory(f"{DATA}/pki", user="root")
             content = cluster.kubeconfig(self._api_address()).encode()
             self.host.files.write(f"{DATA}/pki/admin.conf", content, user="root", mode=0o600)
         if node.schedulable:
-            cluster.register(name, self.host.identity, ready_at - 5)
+            cluster.register(self._node_name(node), self.host.identity, ready_at - 5)
             self.host.files.make_directory(DATA, user="root")
             self.host.files.write(f"{DATA}/kubelet.conf", b"# kubelet\n", user="root", mode=0o600)
         cluster.save()
+
+    def _node_name(self, node: Node) -> str:
+        extra = node.flag("kubelet-extra-args") or ""
+        return flag(extra.split(), "--hostname-override", self.host.hostname)
 
     def _api_address(self) -> str:
         """Where this controller's own configuration says that the API is; others' may say another address."""
