@@ -8,7 +8,6 @@ over. Both times: the end is that of an undisturbed run, nothing is made twice, 
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 from k0rdent_azure.rehearsal import faults
 from k0rdent_azure.rehearsal.faults import Fault
 from tests.e2e import ends
-from tests.e2e.forked import Ended, Forked, preload
+from tests.e2e.forked import Ended, Forked
 from tests.e2e.matrix import (
     DEPLOY,
     DESTROY,
@@ -32,8 +31,10 @@ from tests.e2e.matrix import (
     Result,
     Scenario,
     Stage,
+    arguments,
+    begin,
     judge,
-    plant_bug,
+    report,
     share_out,
     told,
 )
@@ -179,18 +180,10 @@ def failed_in_words(cell: Cell, product: Forked, disturbed: Ended) -> Iterator[s
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.e2e.fault_matrix")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--sample", type=int, help="only so many cells, drawn with --seed")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = arguments("fault_matrix", "cells")
     parser.add_argument("--cell", help="only those with this in their name")
-    parser.add_argument("--jobs", type=int, default=1, help="so many runs at a time")
-    parser.add_argument("--bug", action="store_true", help="with a bug in the product, which this must find")
     args = parser.parse_args()
-    preload()
-    if args.bug:
-        plant_bug()
-    started = time.monotonic()
+    started = begin(args)
     matrix = Disturbance(args.folder, SCENARIOS)
     every = {cell.name: cell for cell in cells(matrix.prepare())}
     chosen = [name for name in every if not args.cell or args.cell in name]
@@ -199,19 +192,12 @@ def main() -> int:
     results = share_out(
         chosen, lambda name, workspace: matrix.run(every[name], workspace), args.folder, args.jobs
     )
-    for each in results:
-        if each.failures:
-            sys.stderr.write(f"{each.name} ({each.outcome})\n  " + "\n  ".join(each.failures) + "\n")
-    figures = {
+    figures: dict[str, object] = {
         "cells": len(every),
-        "run": len(results),
         "met": sum(each.met for each in results),
         "outcomes": Counter(each.outcome for each in results),
-        "failed": sum(bool(each.failures) for each in results),
-        "seconds": round(time.monotonic() - started),
     }
-    sys.stdout.write(json.dumps(figures) + "\n")
-    return 1 if figures["failed"] else 0
+    return report(results, figures, since=started)
 
 
 if __name__ == "__main__":

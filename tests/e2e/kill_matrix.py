@@ -9,17 +9,14 @@ end. The result is one line of JSON for each point in FOLDER/results-*.jsonl, an
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tests.e2e import ends
-from tests.e2e.forked import KILLED, Forked, preload
+from tests.e2e.forked import KILLED, Forked
 from tests.e2e.matrix import (
     DEPLOY,
     DESTROY,
@@ -31,8 +28,10 @@ from tests.e2e.matrix import (
     Result,
     Scenario,
     Stage,
+    arguments,
+    begin,
     judge,
-    plant_bug,
+    report,
     share_out,
     told,
 )
@@ -103,38 +102,23 @@ def is_pending(scenario: Scenario, state: dict[str, Any]) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.e2e.kill_matrix")
-    parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--sample", type=int, help="only so many points, drawn with --seed")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = arguments("kill_matrix", "points", SCENARIOS)
     parser.add_argument(
         "--point", action="append", default=[], help="this one, too; without --sample only these"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="so many runs at a time")
-    parser.add_argument("--bug", action="store_true", help="with a bug in the product, which this must find")
     args = parser.parse_args()
-    preload()
-    if args.bug:
-        plant_bug()
-    stage, started = Stage(SCENARIOS[args.scenario], args.folder), time.monotonic()
+    started = begin(args)
+    stage = Stage(SCENARIOS[args.scenario], args.folder)
     points, end = stage.prepare()
     drawn = random.Random(args.seed).sample(points, args.sample) if args.sample else []
     chosen = list(dict.fromkeys([*args.point, *drawn])) or points
     results = share_out(chosen, lambda point, name: kill_at(stage, point, name, end), args.folder, args.jobs)
-    for each in results:
-        if each.failures:
-            sys.stderr.write(f"{each.name}\n  " + "\n  ".join(each.failures) + "\n")
-    figures = {
+    figures: dict[str, object] = {
         "scenario": args.scenario,
         "points": len(points),
-        "run": len(results),
         "killed": sum(each.met for each in results),
-        "failed": sum(bool(each.failures) for each in results),
-        "seconds": round(time.monotonic() - started),
     }
-    sys.stdout.write(json.dumps(figures) + "\n")
-    return 1 if figures["failed"] else 0
+    return report(results, figures, since=started)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
+import sys
+import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ import msgspec
 
 from k0rdent_azure.config.topology import Names
 from tests.e2e import ends
-from tests.e2e.forked import KILLED, Ended, Forked
+from tests.e2e.forked import KILLED, Ended, Forked, preload
 from tests.e2e.points import STATE, Points
 from tests.e2e.test_deployment import identity
 from tests.e2e.test_interruption import recorded
@@ -234,6 +237,38 @@ def _worker(names: Sequence[str], work: Callable[[str, str], Result], path: Path
         raise
     finally:
         os._exit(0)
+
+
+def arguments(module: str, sampled: str, scenarios: Collection[str] = ()) -> argparse.ArgumentParser:
+    """What every matrix takes; `sampled` is what it has many of. With `scenarios`, one of them comes first."""
+    parser = argparse.ArgumentParser(prog=f"python -m tests.e2e.{module}")
+    if scenarios:
+        parser.add_argument("scenario", choices=scenarios)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sample", type=int, help=f"only so many {sampled}, drawn with --seed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="so many runs at a time")
+    parser.add_argument("--bug", action="store_true", help="with a bug in the product, which this must find")
+    return parser
+
+
+def begin(args: argparse.Namespace) -> float:
+    """Import everything, and plant the bug that was asked for; returns the time."""
+    preload()
+    if args.bug:
+        plant_bug()
+    return time.monotonic()
+
+
+def report(results: Sequence[Result], figures: dict[str, object], *, since: float) -> int:
+    """Say what failed and the figures; returns the exit code."""
+    for each in results:
+        if each.failures:
+            sys.stderr.write(f"{each.name} ({each.outcome})\n  " + "\n  ".join(each.failures) + "\n")
+    failed = sum(bool(each.failures) for each in results)
+    ended = {"failed": failed, "seconds": round(time.monotonic() - since)}
+    sys.stdout.write(json.dumps({**figures, "run": len(results), **ended}) + "\n")
+    return 1 if failed else 0
 
 
 def plant_bug() -> None:
