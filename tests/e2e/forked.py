@@ -12,6 +12,7 @@ import pkgutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -110,6 +111,9 @@ def _fork(work: Callable[[], int], output: Path, environ: dict[str, str]) -> int
         code = work()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         with suppress(Exception):
             sys.stdout.flush()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.rehearsal import service
 from k0rdent_azure.rehearsal.clock import CloudClock
+from k0rdent_azure.rehearsal.server import listen
 from k0rdent_azure.rehearsal.world import World
 from tests.rehearsal.arm_stage import LONG, cloud_in, custom_data, machines
 
@@ -107,6 +110,24 @@ def test_many_who_start_at_once_get_one_service(directory: Path) -> None:
     assert (directory / "endpoint.json").stat().st_mode & 0o777 == 0o600
     with pytest.raises(PrerequisiteError, match="served already"):
         service.serve_in_foreground(directory, speed=60, seed=1)
+
+
+def test_many_clouds_that_want_one_port_get_one_each() -> None:
+    """Copies of a workspace, which all remember the same port."""
+    for _ in range(20):
+        wanted, port = listen(0)
+        wanted.close()
+        at_once = Barrier(8)
+
+        def start(_number: int, port: int = port, at_once: Barrier = at_once) -> tuple[socket.socket, int]:
+            at_once.wait()
+            return listen(port)
+
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(start, range(8)))
+        assert len({number for _, number in found}) == 8
+        for listener, _ in found:
+            listener.close()
 
 
 def test_a_killed_service_comes_back_at_the_same_address(directory: Path) -> None:

@@ -77,7 +77,7 @@ async def serve_arm(world: World) -> AsyncIterator[tuple[ArmServer, Authority]]:
     """Serve ARM alone. Gives the server, and the authority whose `arm_endpoint` it listens at."""
     identity = _identity(world.directory)
     context = certificates.server_context(world.directory / "tls")
-    listener, port = _listen(identity.port)
+    listener, port = listen(identity.port)
     identity.port = port
     _write_identity(world.directory, identity)
     authority = Authority(
@@ -117,15 +117,24 @@ def describe(world: World, authority: Authority, ssh: SshEndpoint) -> Endpoint:
     )
 
 
-def _listen(port: int) -> tuple[socket.socket, int]:
-    """A listening socket on the port of the last time, or on any where that one is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
+def listen(port: int) -> tuple[socket.socket, int]:
+    """A listening socket on the port of the last time, or on any where that one is taken.
+
+    With SO_REUSEADDR, which a port needs that was used a moment ago, two may bind it before one listens.
+    """
+    if port:
+        with contextlib.suppress(OSError):
+            return _listening(port, reuse=True)
+    return _listening(0, reuse=False)
+
+
+def _listening(port: int, *, reuse: bool) -> tuple[socket.socket, int]:
+    with contextlib.ExitStack() as failed:
+        listener = failed.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
         listener.bind((HOST, port))
-    except OSError:
-        listener.bind((HOST, 0))
-    listener.listen(128)
+        listener.listen(128)
+        failed.pop_all()
     return listener, listener.getsockname()[1]
 
 
