@@ -58,7 +58,7 @@ async def test_an_evicted_vm_is_told_as_such(tmp_path: Path) -> None:
         (found,) = (await compared(made)).findings
         assert (found.expected, found.found) == ("running", "deallocated")
         assert found.action.startswith("evicted, it seems")
-        assert f"az vm start --ids {found.resource}" in found.action
+        assert found.action.endswith("validate --repair")
 
 
 async def test_names_are_quoted_where_they_go_into_a_shell(tmp_path: Path) -> None:
@@ -71,4 +71,4 @@ async def test_names_are_quoted_where_they_go_into_a_shell(tmp_path: Path) -> No
         opened, tag = (await compared(made)).findings
         assert "--ids '/subscriptions/" in opened.action
         assert NSG in opened.action
-        assert tag.action.endswith("--operation Merge --tags k0rdent-azure-role=worker")
+        assert tag.action == "put it back: k0rdent-azure validate --repair"

@@ -35,37 +35,24 @@ def _changed(finding: Finding, *, is_spot: bool) -> str:
     field, resource = finding.field or "", quote(finding.resource)
     if field == "power_state":
         return _start(finding, is_spot=is_spot)
-    if field.startswith("tags."):
-        return _tag(finding)
+    if field.startswith("tags.") and finding.expected is None:
+        return "leave it, or say why it is there in an ignore rule"
     if finding.severity == "info" and field == "provisioning_state":
         return "something is being done with it; look again in a few minutes"
+    find_out = f"az monitor activity-log list --resource-id {resource}"
     by_repair = {
-        "resize": f"give it its size back (it restarts): az vm resize --ids {resource} --size "
-        + quote(finding.expected or ""),
+        "resize": f"give it its size back (it restarts): {_REPAIR}",
         "adopt": "take it over with validate --sync, then resume brings the VPN to it",
         "recreate": f"make it anew: k0rdent-azure replace {quote(f'vm/{finding.name}')}"
         if finding.type == VM
-        else f"see why: az monitor activity-log list --resource-id {resource}",
+        else f"see why: {find_out}",
         "restore": f"{'put it back' if finding.expected else 'take it away again'}: {_REPAIR}",
     }
-    return by_repair.get(
-        finding.repair, f"find out why: az monitor activity-log list --resource-id {resource}"
-    )
+    return by_repair.get(finding.repair, f"find out why: {find_out}")
 
 
 def _start(finding: Finding, *, is_spot: bool) -> str:
     if finding.severity == "info":
         return "it is coming up; look again in a few minutes"
-    start = f"az vm start --ids {quote(finding.resource)}"
     is_eviction = is_spot and (finding.found or "").lower().startswith("dealloc")
-    return f"evicted, it seems; start it when there is room: {start}" if is_eviction else f"start it: {start}"
-
-
-def _tag(finding: Finding) -> str:
-    name = (finding.field or "").removeprefix("tags.")
-    if finding.expected is None:
-        return "leave it, or say why it is there in an ignore rule"
-    pair = quote(f"{name}={finding.expected}")
-    return (
-        f"put it back: az tag update --resource-id {quote(finding.resource)} --operation Merge --tags {pair}"
-    )
+    return f"{'evicted, it seems; start it when there is room' if is_eviction else 'start it'}: {_REPAIR}"
