@@ -114,4 +114,16 @@ def test_the_facts_of_a_vm_that_stays_are_not_rolled_back(product: Product) -> N
     kept = vm_of(product, "k0s-worker-1")
     facts = ("public_ip", "availability_zone", "id")
     assert {key: kept[key] for key in facts} == {key: moved[key] for key in facts}
+    endpoint = product.state("wireguard.peers.k0s-worker-1.endpoint")
+    assert endpoint.rpartition(":")[0] == moved["public_ip"]
     assert made_again(product) == made
+    product.run("validate")
+
+    # Without --apply the state alone goes back; the next run finds the VM where it is.
+    product.run("rollback", name, "--yes")
+    assert vm_of(product, "k0s-worker-1")["public_ip"] != moved["public_ip"]
+    product.run("resume", "--yes")
+    assert vm_of(product, "k0s-worker-1")["public_ip"] == moved["public_ip"]
+    assert len(messages(product, "vm_address_changed")) == 1
+    assert made_again(product) == made
+    assert product.status()["status"] == "completed"

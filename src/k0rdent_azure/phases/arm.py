@@ -190,6 +190,14 @@ async def virtual_machines(ctx: Context) -> list[VmView]:
     return await inventory.virtual_machines(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
 
 
+async def public_addresses(ctx: Context) -> dict[str, str]:
+    """The public address of each VM that has one: one request."""
+    found = await inventory.addresses(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
+    by_id = {each.id.lower(): each.ip for each in found}
+    vms = ctx.state.azure_resources.virtual_machines
+    return {name: ip for name, vm in vms.items() if (ip := by_id.get((vm.public_ip_id or "").lower()))}
+
+
 async def start_vms(ctx: Context, names: Collection[str]) -> None:
     """Start VMs that have no power: one request for each of them, as there is no bulk start."""
     for name in names:

@@ -164,10 +164,22 @@ def _keep_facts(tx: Transaction, before: State, operation: PendingOperation) -> 
             facts = msgspec.to_builtins(vms[name])
             kept = {key: facts[key] for key in _FACTS if facts.get(key)}
             tx.merge(f"azure_resources.virtual_machines.{name}", kept)
+            _keep_endpoint(tx, before, name)
     if nothing_there or nothing_left:
         tx.delete("azure_resources.deployment")
-    elif before.azure_resources.deployment is not None:
-        tx.set("azure_resources.deployment", msgspec.to_builtins(before.azure_resources.deployment))
+    else:
+        azure = before.azure_resources
+        for key, value in (("deployment", azure.deployment), ("baseline", azure.baseline)):
+            if value is not None:
+                tx.set(f"azure_resources.{key}", msgspec.to_builtins(value))
+
+
+def _keep_endpoint(tx: Transaction, before: State, name: str) -> None:
+    """The workstation goes on to reach a VM where it stands."""
+    peers = before.wireguard.peers if before.wireguard else {}
+    path = ("wireguard", "peers", name)
+    if name in peers and peers[name].endpoint and tx.get((*path, "endpoint")):
+        tx.set((*path, "endpoint"), peers[name].endpoint)
 
 
 async def _remove(ctx: Context, found: Sequence[Resource]) -> None:

@@ -42,7 +42,7 @@ async def after_failure(ctx: Context, view: DeploymentView) -> None:
 
 
 async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> bool:
-    """Start what has no power, and submit again what is gone; False where neither was the case.
+    """Start what has no power, submit again what is gone, look for the rest at another address; False for neither.
 
     `counts` is how often each was brought back already. Raises AzureError where that does not help.
     """
@@ -50,7 +50,7 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
     gone = [name for name in silent if name not in found]
     off = [name for name in silent if name in found and found[name].power_state in arm.WITHOUT_POWER]
     if not gone and not off:
-        return False
+        return await _moved(ctx, silent)
     _refuse_too_many(counts, [*gone, *off])
     with ctx.commit() as tx:
         for name in gone:
@@ -64,6 +64,21 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
     if gone:
         await submission.submit(ctx)
     return True
+
+
+async def _moved(ctx: Context, silent: Sequence[str]) -> bool:
+    """Take over other addresses than the recorded ones, as after a rollback or a hand that changed one."""
+    now = await arm.public_addresses(ctx)
+    known = {name: ctx.state.azure_resources.virtual_machines[name].public_ip for name in silent}
+    moved = {name: now[name] for name in silent if name in now and now[name] != known[name]}
+    if moved:
+        with ctx.commit() as tx:
+            for name, address in moved.items():
+                tx.merge(f"azure_resources.virtual_machines.{name}", {"public_ip": address})
+                ctx.event(
+                    tx, "vm_address_changed", f"its address is {address}, not {known[name]}", resource=name
+                )
+    return bool(moved)
 
 
 def _is_ours(ctx: Context, name: str) -> bool:
