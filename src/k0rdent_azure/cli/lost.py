@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from k0rdent_azure.cli.workspace import Workspace
 
 SSH_KEY = "-ssh-key"
-KEYS = "azure-resources"
+KEYS, CLUSTER = "azure-resources", "k0sctl-config"
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -24,12 +24,14 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 def leftovers(workspace: Workspace) -> list[str]:
-    """Ids of deployments that left an SSH key in the workspace, but for those that were destroyed.
+    """Ids of deployments that left files in the workspace, but for those that were destroyed.
 
-    A key is written only after the state that names it, and goes into the archive with it.
+    Such a file is written only after the state that names it, and goes when the state goes into the archive.
     """
-    keys = (workspace.directory / KEYS).glob(f"k0rdent-*{SSH_KEY}")
-    found = {path.name.removesuffix(SSH_KEY) for path in keys}
+    files = (
+        path.name for folder in (KEYS, CLUSTER) for path in (workspace.directory / folder).glob("k0rdent-*-*")
+    )
+    found = {"-".join(name.split("-", 2)[:2]) for name in files}
     gone = workspace.archive_dir
     return sorted(found - ({path.name for path in gone.iterdir()} if gone.is_dir() else set()))
 
@@ -44,19 +46,19 @@ def trace(workspace: Workspace) -> Trace | None:
         copy = None
     if copy is not None:
         return Trace("there are copies of one", copy.hint, "the copies")
-    return key_trace(workspace)
+    return files_trace(workspace)
 
 
-def key_trace(workspace: Workspace) -> Trace | None:
+def files_trace(workspace: Workspace) -> Trace | None:
     """As `trace`, where there is no copy of the state."""
     left = leftovers(workspace)
     if not left:
         return None
     named = f" {left[0]}" if len(left) == 1 else ""
     return Trace(
-        f"the SSH key of {', '.join(left)} is still here",
+        f"there are files of {', '.join(left)}",
         f"make it anew: {workspace.command(f'recover --from-azure{named}')}",
-        f"what is of it in {KEYS}",
+        f"what is of it in {KEYS} and {CLUSTER}",
     )
 
 

@@ -49,9 +49,9 @@ class Workspace(msgspec.Struct, frozen=True):
         return FileStore(self.state_path, clock=clock or SystemClock(), lost=self._way_back)
 
     def _way_back(self) -> str | None:
-        from k0rdent_azure.cli.lost import key_trace
+        from k0rdent_azure.cli.lost import files_trace
 
-        found = key_trace(self)
+        found = files_trace(self)
         return found.way_back if found else None
 
     def run_lock(self) -> RunLock:

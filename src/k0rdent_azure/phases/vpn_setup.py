@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from k0rdent_azure.clock import timestamp
 from k0rdent_azure.config.topology import LAPTOP, Host
-from k0rdent_azure.errors import HostError
+from k0rdent_azure.errors import CommandFailedError, HostError
 from k0rdent_azure.hosts.wireguard import LaptopPeer, PeerStatus, laptop_config
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import write_private_if_changed
@@ -77,7 +77,16 @@ class VpnSetup:
         with ctx.commit() as tx:
             tx.set("phases.vpn_setup.step", f"bringing {interface} up")
             tx.begin_operation("vpn", kind="vpn", target=interface, phase=self.name)
-        await ctx.workstation.up(ctx.path(wireguard.laptop_config.file_path), interface)
+        try:
+            await ctx.workstation.up(ctx.path(wireguard.laptop_config.file_path), interface)
+        except CommandFailedError as error:
+            if "File exists" in error.stderr:
+                network = ctx.config.network.wireguard_network
+                error.hint = (
+                    f"another interface leads to {network}: find it with `ip route show root {network}`, "
+                    "take it down with `sudo wg-quick down NAME`"
+                )
+            raise
         with ctx.commit() as tx:
             tx.end_operation("vpn")
             ctx.event(tx, "vpn_up", f"WireGuard interface {interface} is up", resource=interface)
