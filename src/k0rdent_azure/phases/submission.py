@@ -29,6 +29,11 @@ def vms_to_make(state: State) -> list[str]:
     ]
 
 
+def counted(vms: int) -> str:
+    """`1 VM`, `5 VMs`."""
+    return f"{vms} VM{'' if vms == 1 else 's'}"
+
+
 def is_due(state: State) -> bool:
     """Whether something has to be handed to ARM, or what an earlier run handed over is unknown."""
     recorded = state.azure_resources.deployment
@@ -86,7 +91,7 @@ async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
         for name in only:
             if tx.state.azure_resources.virtual_machines[name].status in ("pending", "failed"):
                 tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "creating", "detail": ""})
-        ctx.event(tx, "deployment_submitted", f"template deployment for {len(only)} VMs")
+        ctx.event(tx, "deployment_submitted", f"template deployment for {counted(len(only))}")
     try:
         view = await arm.put(ctx, only, generation=generation)
     except AzureRequestError as error:
@@ -114,8 +119,8 @@ def _record(ctx: Context, view: DeploymentView, action: str, message: str) -> No
         if view.provisioning_state == "Succeeded":
             # Adopted when all was made: else its VMs, which have no id yet, would pass for never submitted.
             arm.record_success(ctx, tx, view)
-            made = len(view.virtual_machines)
-            ctx.event(tx, "deployment_succeeded", f"Azure made {made} VMs", resource=view.name)
+            made = counted(len(view.virtual_machines))
+            ctx.event(tx, "deployment_succeeded", f"Azure made {made}", resource=view.name)
 
 
 def _reject(ctx: Context, only: Collection[str]) -> None:

@@ -60,7 +60,7 @@ class VmCreation:
         watch = _watch(ctx)
         watch.succeeded = not submission.is_due(ctx.state) and _is_made(ctx.state)
         if not watch.succeeded:
-            ctx.step(f"waiting for {len(ctx.hosts)} VMs to answer over SSH")
+            ctx.step(f"waiting for {submission.counted(len(ctx.hosts))} to answer over SSH")
         while True:
             # Asked before the look too: how long a look takes must not decide whether ARM is asked.
             if self._is_time_to_ask(ctx, watch):
@@ -116,8 +116,8 @@ class VmCreation:
             arm.record(ctx, tx, view)
             if watch.succeeded:
                 arm.record_success(ctx, tx, view)
-                made = len(view.virtual_machines)
-                ctx.event(tx, "deployment_succeeded", f"Azure made {made} VMs", resource=view.name)
+                made = submission.counted(len(view.virtual_machines))
+                ctx.event(tx, "deployment_succeeded", f"Azure made {made}", resource=view.name)
         if view.provisioning_state in submission.ENDED_BADLY:
             _note(ctx, watch, "failure")
             await vm_mending.after_failure(ctx, view)
