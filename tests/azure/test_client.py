@@ -8,10 +8,12 @@ import socket
 
 import pytest
 from aiohttp import web
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 
 from k0rdent_azure.azure import policies, transport
 from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.credentials import RenewableCredential
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.errors import AuthenticationError, AzureRequestError, AzureUnreachableError
 from tests.azure.conftest import FakeArm, FakeClock, FakeCredential, environment
@@ -118,6 +120,19 @@ async def test_a_refused_token_is_replaced_once(arm: FakeArm, clock: FakeClock) 
         await client.request("GET", PATH, api_version="1")
         assert [seen.headers["Authorization"] for seen in arm.seen] == ["Bearer old", "Bearer new"]
         assert [entry.status for entry in client.ledger.entries] == [401, 200]
+
+
+async def test_a_refused_token_that_a_credential_keeps_is_replaced_too(
+    arm: FakeArm, clock: FakeClock
+) -> None:
+    made = [FakeCredential("kept"), FakeCredential("new")]
+    left = iter(made)
+    arm.error(401, "ExpiredAuthenticationToken", WWW_Authenticate='Bearer error="invalid_token"')
+    arm.answer(200, {})
+    async with _client(arm, clock, RenewableCredential(lambda: next(left))) as client:
+        await client.request("GET", PATH, api_version="1")
+        assert [seen.headers["Authorization"] for seen in arm.seen] == ["Bearer kept", "Bearer new"]
+    assert all(each.closed for each in made)
 
 
 async def test_a_token_that_stays_refused_ends_at_once(client: ArmClient, arm: FakeArm) -> None:
@@ -353,7 +368,7 @@ def test_the_ledger_hands_out_each_request_once() -> None:
     assert ledger.counts() == {"azure_setup": 1, "vm_creation": 2}
 
 
-def _client(arm: FakeArm, clock: FakeClock, credential: FakeCredential) -> ArmClient:
+def _client(arm: FakeArm, clock: FakeClock, credential: AsyncTokenCredential) -> ArmClient:
     return ArmClient(
         environment=environment(arm.url),
         credential=credential,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
@@ -11,6 +15,42 @@ from k0rdent_azure.azure.clouds import AzureEnvironment
 
 #: `az` starts a Python of its own; on a small or busy machine that takes longer than the default 10 s.
 CLI_TIMEOUT = 60
+
+
+class RenewableCredential:
+    """A credential that can be made anew, without the tokens that the one before keeps until they should end.
+
+    A server may refuse such a token earlier: it was revoked, or this machine's clock is slow.
+    """
+
+    def __init__(self, make: Callable[[], AsyncTokenCredential]) -> None:
+        self._make = make
+        self._made = [make()]
+
+    async def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **_others: object
+    ) -> AccessToken:
+        """As azure-core asks for it. Raises what the credential raises."""
+        return await self._made[-1].get_token(*scopes, claims=claims, tenant_id=tenant_id)
+
+    def renew(self) -> None:
+        """From now on, tokens come from a new one; the one before may still be at work, and is closed with it."""
+        self._made.append(self._make())
+
+    async def close(self) -> None:
+        for each in self._made:
+            await each.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self.close()
 
 
 def default_credential(environment: AzureEnvironment) -> AsyncTokenCredential:

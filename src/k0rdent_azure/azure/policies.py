@@ -13,6 +13,7 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncHTTPPolicy, AsyncRetryPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from k0rdent_azure.azure.credentials import RenewableCredential
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.azure.transport import ATTEMPT_TIMEOUT, Attempt
 
@@ -79,6 +80,11 @@ class ArmTokenPolicy(AsyncBearerTokenCredentialPolicy[HttpRequest, AsyncHttpResp
             return True
         refused = request.http_request.headers.get("Authorization")
         await self.authorize_request(request, *self._scopes)
+        if request.http_request.headers.get("Authorization") == refused and isinstance(
+            self._credential, RenewableCredential
+        ):
+            self._credential.renew()
+            await self.authorize_request(request, *self._scopes)
         return bool(request.http_request.headers.get("Authorization") != refused)
 
 

@@ -71,7 +71,7 @@ def outside(
 def _azure(config: Config, retries: int, read_only: bool) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
-    from k0rdent_azure.azure.credentials import default_credential
+    from k0rdent_azure.azure.credentials import RenewableCredential, default_credential
     from k0rdent_azure.azure.ledger import Ledger
     from k0rdent_azure.azure.sku_cache import SkuCache, user_cache_directory
     from k0rdent_azure.hosts.workstation import LocalWorkstation
@@ -84,7 +84,7 @@ def _azure(config: Config, retries: int, read_only: bool) -> Outside:
         ledger=ledger,
         arm=ArmClient(
             environment=environment,
-            credential=default_credential(environment),
+            credential=RenewableCredential(lambda: default_credential(environment)),
             ledger=ledger,
             clock=clock,
             retries=retries,
@@ -102,7 +102,7 @@ def _azure(config: Config, retries: int, read_only: bool) -> Outside:
 def _rehearsal(workspace: Workspace, retries: int, read_only: bool) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import AzureEnvironment
-    from k0rdent_azure.azure.credentials import client_secret_credential
+    from k0rdent_azure.azure.credentials import RenewableCredential, client_secret_credential
     from k0rdent_azure.azure.ledger import Ledger
     from k0rdent_azure.azure.sku_cache import SkuCache
     from k0rdent_azure.hosts.ssh import Gateway
@@ -124,12 +124,14 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool) -> Outside:
         ledger=ledger,
         arm=ArmClient(
             environment=environment,
-            credential=client_secret_credential(
-                endpoint.authority,
-                endpoint.tenant,
-                endpoint.client_id,
-                endpoint.client_secret,
-                endpoint.ca_file,
+            credential=RenewableCredential(
+                lambda: client_secret_credential(
+                    endpoint.authority,
+                    endpoint.tenant,
+                    endpoint.client_id,
+                    endpoint.client_secret,
+                    endpoint.ca_file,
+                )
             ),
             ledger=ledger,
             clock=clock,

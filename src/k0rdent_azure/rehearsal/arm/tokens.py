@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from dataclasses import dataclass, field
 
@@ -71,6 +72,8 @@ class Authority:
             "appid": self.client_id,
             "oid": self.client_id,
             "tid": self.tenant,
+            # What makes each token another one.
+            "uti": secrets.token_urlsafe(16),
             "ver": "1.0",
         }
         return {
