@@ -10,6 +10,7 @@ from k0rdent_azure.errors import StateError, StateNotFoundError
 
 if TYPE_CHECKING:
     from k0rdent_azure.cli.workspace import Workspace
+    from k0rdent_azure.state.recovery import Copy
 
 SSH_KEY = "-ssh-key"
 KEYS, CLUSTER = "azure-resources", "k0sctl-config"
@@ -36,14 +37,19 @@ def leftovers(workspace: Workspace) -> list[str]:
     return sorted(found - ({path.name for path in gone.iterdir()} if gone.is_dir() else set()))
 
 
-def trace(workspace: Workspace) -> Trace | None:
-    """The best trace of a deployment in a workspace without a state; None where there is nothing of one."""
+def newest_copy(workspace: Workspace) -> Copy | None:
+    """The copy of the state to restore; None, too, where copies cannot be looked for."""
     from k0rdent_azure.state.recovery import newest_good_copy
 
     try:
-        copy = newest_good_copy(workspace.store().storage)
+        return newest_good_copy(workspace.store().storage)
     except StateError:
-        copy = None
+        return None
+
+
+def trace(workspace: Workspace) -> Trace | None:
+    """The best trace of a deployment in a workspace without a state; None where there is nothing of one."""
+    copy = newest_copy(workspace)
     if copy is not None:
         return Trace("there are copies of one", copy.hint, "the copies")
     return files_trace(workspace)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from k0rdent_azure.cli.lost import KEYS, SSH_KEY
+from k0rdent_azure.cli.lost import KEYS, SSH_KEY, newest_copy
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import K0rdentAzureError, StateError, StateNotFoundError, UsageError
+from k0rdent_azure.errors import K0rdentAzureError, StateNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,12 +150,8 @@ def refuse_healthy(workspace: Workspace) -> str:
 def mention_copies(workspace: Workspace) -> None:
     """A good copy knows more than Azure does: say that there is one."""
     from k0rdent_azure.cli.output import show_notice
-    from k0rdent_azure.state.recovery import newest_good_copy
 
-    try:
-        copy = newest_good_copy(workspace.store().storage)
-    except StateError:
-        return
+    copy = newest_copy(workspace)
     if copy is not None:
         show_notice(f"a copy knows more than Azure does; {copy.hint}")
         sys.stderr.flush()
