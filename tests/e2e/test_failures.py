@@ -119,15 +119,28 @@ def test_an_existing_group_keeps_what_is_not_ours(product: Product) -> None:
     assert all("/team-rg/" in path for path in puts)
 
     # A second deployment into the same group would change the first one's VMs: it is refused before the PUT.
-    # Where only the file is gone, and its copies are there, it is refused even before that.
-    kept = product.workspace / "kept"
+    # Where the state is gone, and its copies or other files of it are there, it is refused even before that.
+    kept, second = product.workspace / "kept", product.workspace / "of-the-second"
     _move(product.workspace, kept, "deployment-state.yaml")
     assert "recover --from-backup" in product.run("deploy", "--yes", expect=4).err
     _move(product.workspace, kept, "deployment-state.*")
+    assert "recover --from-azure" in product.run("deploy", "--yes", expect=4).err
+    for folder in ("azure-resources", "k0sctl-config"):
+        _move(product.workspace, kept, folder)
     refused = product.run("deploy", "--yes", expect=6)
     assert "k0s-controller" in refused.err
-    _move(product.workspace, product.workspace / "of-the-second", "deployment-state.*")
-    _move(kept, product.workspace, "deployment-state.*")
+    _move(product.workspace, second, "deployment-state.*")
+    _move(product.workspace, second, "azure-resources")
+
+    # Lost for good, it is made anew from what is in their group.
+    for folder in ("azure-resources", "k0sctl-config"):
+        _move(kept, product.workspace, folder)
+    product.run("recover", "--from-azure", "--resource-group", "team-rg", "--yes")
+    assert product.status()["status"] == "completed"
+    asked = len(product.requests())
+    product.run("resume", "--yes")
+    assert len(product.requests()) - asked <= 2
+    product.run("validate")
 
     product.run("destroy", "--yes")
     assert arm(product, left) == ["not-ours"]
