@@ -221,9 +221,25 @@ async def test_a_certificate_that_nobody_vouches_for_ends_at_once(arm: FakeArm, 
 async def test_a_success_that_is_not_an_arm_answer_is_unreachable(
     client: ArmClient, arm: FakeArm, body: bytes
 ) -> None:
-    arm.answer(200, body)
+    for _ in range(3):
+        arm.answer(200, body)
     with pytest.raises(AzureUnreachableError):
         await client.request("GET", PATH, api_version="1")
+    assert len(arm.seen) == 3
+
+
+async def test_an_answer_that_is_garbled_once_is_asked_for_again(client: ArmClient, arm: FakeArm) -> None:
+    arm.answer(200, b'{"value": [')
+    arm.answer(200, {"value": [{"name": "a"}]})
+    assert await client.list(PATH, api_version="1") == [{"name": "a"}]
+    assert len(client.ledger.entries) == 2
+
+
+async def test_a_write_whose_answer_is_garbled_is_not_repeated(client: ArmClient, arm: FakeArm) -> None:
+    arm.answer(200, b"{")
+    with pytest.raises(AzureUnreachableError):
+        await client.request("PUT", PATH, api_version="1", body={})
+    assert len(arm.seen) == 1
 
 
 async def test_an_html_error_page_is_named_as_such(client: ArmClient, arm: FakeArm) -> None:

@@ -25,13 +25,15 @@ from k0rdent_azure import __version__
 from k0rdent_azure.azure.clouds import AzureEnvironment
 from k0rdent_azure.azure.failures import Answer, authentication_failed, is_absent, request_failed, unreachable
 from k0rdent_azure.azure.ledger import Ledger
-from k0rdent_azure.azure.policies import ArmRetryPolicy, ArmTokenPolicy, LedgerPolicy
+from k0rdent_azure.azure.policies import FIRST_BACKOFF, ArmRetryPolicy, ArmTokenPolicy, LedgerPolicy
 from k0rdent_azure.azure.transport import CloudTransport
 from k0rdent_azure.clock import Clock
 from k0rdent_azure.errors import AzureUnreachableError
 
 #: Retries of one request. With the back-off of `ArmRetryPolicy` they last about two minutes.
 DEFAULT_RETRIES = 6
+#: Retries of a GET whose answer is not ARM's JSON: a proxy's hiccup passes, a captive portal does not.
+GARBLED_RETRIES = 2
 #: A list with more pages than this (100,000 VMs) is a loop of the server's.
 MAX_PAGES = 1000
 
@@ -97,13 +99,22 @@ class ArmClient:
         back (the request may have taken effect), AuthenticationError where there is no token to send.
         """
         request = self._build(method, path, {**(query or {}), "api-version": api_version}, body)
+        response = await self._send(request, path)
+        parsed, retries = _parse(response.content), GARBLED_RETRIES if method == "GET" else 0
+        while parsed is None and response.status_code == 200 and retries:
+            retries -= 1
+            await self.clock.sleep(FIRST_BACKOFF)
+            response = await self._send(request, path)
+            parsed = _parse(response.content)
+        return _answer(method, path, response, parsed, accept)
+
+    async def _send(self, request: HttpRequest, path: str) -> AsyncHttpResponse:
         try:
-            result = await self._pipeline.run(request)
+            return (await self._pipeline.run(request)).http_response
         except ClientAuthenticationError as error:
             raise authentication_failed(error.message, self.environment) from error
         except CoreError as error:
-            raise unreachable(method, path, self.environment.arm_endpoint, error) from error
-        return _answer(method, path, result.http_response, accept)
+            raise unreachable(request.method, path, self.environment.arm_endpoint, error) from error
 
     async def list(
         self, path: str, *, api_version: str, query: Mapping[str, str] | None = None
@@ -175,11 +186,16 @@ def _headers() -> Sequence[Any]:
     )
 
 
-def _answer(method: str, path: str, response: AsyncHttpResponse, accept: Collection[int]) -> ArmResponse:
-    raw = response.content
-    parsed = _parse(raw)
+def _answer(
+    method: str,
+    path: str,
+    response: AsyncHttpResponse,
+    parsed: dict[str, object] | None,
+    accept: Collection[int],
+) -> ArmResponse:
     if response.status_code not in accept or response.status_code == 404:
-        error = request_failed(method, path, Answer(response.status_code, parsed, raw, response.headers))
+        answer = Answer(response.status_code, parsed, response.content, response.headers)
+        error = request_failed(method, path, answer)
         if not (response.status_code in accept and is_absent(error)):
             raise error
     if parsed is None:

@@ -79,7 +79,38 @@ def _sealed_since(document: Document, legible: Salvage, storage: Storage) -> lis
         except StateInvalidError:
             # Not all of it is there: an older segment may still lead back to what the copy knows.
             continue
-    return []
+    return _end_of_trail(legible, storage)[0] if sealed is None else []
+
+
+def sealed_unread(legible: Salvage, storage: Storage) -> int:
+    """How many sealed events cannot be read, as far as names tell, where no copy knows of any."""
+    found, before = _end_of_trail(legible, storage)
+    return max(0, _sealed_count(legible, storage) - before - len(found)) + before
+
+
+def _sealed_count(legible: Salvage, storage: Storage) -> int:
+    """How many events were sealed: as the damaged text says, else by the names in the folder."""
+    record = _history(legible.sections.get("event_history"))
+    told = record.sealed.count if record and record.sealed else 0
+    names = (name.rpartition("/")[2].partition("-")[0] for name in storage.parts("events"))
+    return max([told, *(int(name) for name in names if name.isdecimal())])
+
+
+def _end_of_trail(legible: Salvage, storage: Storage) -> tuple[list[Event], int]:
+    """The newest sealed events, as far back as segments can be read, and how many there were before these."""
+    for newest in _newest_segments(legible, None, storage):
+        pieces: list[list[Event]] = []
+        segment: Segment | None = newest
+        while segment is not None:
+            try:
+                header, lines = segment_lines(segment, storage)
+                pieces.append(_decoded(segment, lines))
+            except StateInvalidError:
+                break
+            segment = header.previous
+        if pieces:
+            return [event for piece in reversed(pieces) for event in piece], segment.count if segment else 0
+    return [], 0
 
 
 def _newest_segments(legible: Salvage, base: Segment | None, storage: Storage) -> Iterator[Segment]:

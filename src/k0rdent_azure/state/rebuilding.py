@@ -10,7 +10,7 @@ import msgspec
 from k0rdent_azure.errors import StateConflictError
 from k0rdent_azure.state import recovery
 from k0rdent_azure.state.document import Document
-from k0rdent_azure.state.newer_events import newer_events
+from k0rdent_azure.state.newer_events import newer_events, sealed_unread
 from k0rdent_azure.state.replacement import Replacement
 from k0rdent_azure.state.salvage import Salvage, salvage
 
@@ -54,9 +54,8 @@ def remains(storage: Storage, deployment_id: str) -> Remains:
     legible, lineage = _legible(storage, deployment_id)
     found = newer_events(_base({}, None), legible, storage)
     foreign = _another(found, deployment_id)
-    return Remains(
-        events=0 if foreign else len(found), unread=legible.events_unread, lineage=lineage, foreign=foreign
-    )
+    unread = legible.events_unread + (0 if foreign else sealed_unread(legible, storage))
+    return Remains(events=0 if foreign else len(found), unread=unread, lineage=lineage, foreign=foreign)
 
 
 def rebuild(
@@ -87,7 +86,7 @@ def rebuild(
         damaged=damaged,
         taken=len(new.taken),
         unproven=unproven,
-        unread=legible.events_unread,
+        unread=expected.unread,
     )
 
 
