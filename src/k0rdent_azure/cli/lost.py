@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SSH_KEY = "-ssh-key"
 KEYS, CLUSTER = "azure-resources", "k0sctl-config"
+#: A file of a deployment. Its id goes into a command that people paste: nothing else may pass for one.
+_OURS = re.compile(r"(k0rdent-[a-z0-9]+)-")
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -29,10 +32,8 @@ def leftovers(workspace: Workspace) -> list[str]:
 
     Such a file is written only after the state that names it, and goes when the state goes into the archive.
     """
-    files = (
-        path.name for folder in (KEYS, CLUSTER) for path in (workspace.directory / folder).glob("k0rdent-*-*")
-    )
-    found = {"-".join(name.split("-", 2)[:2]) for name in files}
+    files = [path for folder in (KEYS, CLUSTER) for path in (workspace.directory / folder).glob("k0rdent-*")]
+    found = {ours[1] for path in files if (ours := _OURS.match(path.name))}
     gone = workspace.archive_dir
     return sorted(found - ({path.name for path in gone.iterdir()} if gone.is_dir() else set()))
 
