@@ -209,7 +209,7 @@ async def test_a_group_that_is_gone_has_nothing_in_it(client: ArmClient, arm: Fa
     for _ in range(3):
         arm.error(404, "ResourceGroupNotFound")
     assert await inventory.virtual_machines(client, SUBSCRIPTION, "g") == []
-    assert await inventory.resources(client, SUBSCRIPTION, "g", NAME) == []
+    assert await inventory.resources(client, SUBSCRIPTION, "g") == []
     assert await removal.group_gone(client, SUBSCRIPTION, "g")
 
 
@@ -268,12 +268,28 @@ async def test_a_locked_group_is_told(client: ArmClient, arm: FakeArm) -> None:
     assert "az lock" in (caught.value.hint or "")
 
 
-def listed(*kinds_and_names: str) -> dict[str, object]:
-    items = []
-    for each in kinds_and_names:
-        kind, name = each.rsplit("/", 1)
-        items.append({"id": f"{GROUP}/providers/{each}", "type": kind, "name": name})
-    return {"value": items}
+def listed(*kinds_and_names: str, untagged: str = "") -> dict[str, object]:
+    """A group's resources: ours, somebody's, and perhaps one of ours that lost its tags."""
+    items: list[dict[str, object]] = [_item(each, {TAG_DEPLOYMENT: NAME}) for each in kinds_and_names]
+    items.append(_item("Microsoft.Compute/virtualMachines/theirs", {"team": "other"}))
+    return {"value": [*items, _item(untagged, {})] if untagged else items}
+
+
+def _item(path: str, tags: dict[str, str]) -> dict[str, object]:
+    kind, name = path.rsplit("/", 1)
+    return {"id": f"{GROUP}/providers/{path}", "type": kind, "name": name, "tags": tags}
+
+
+async def test_what_lost_its_tags_goes_by_its_id(client: ArmClient, arm: FakeArm) -> None:
+    vm = "Microsoft.Compute/virtualMachines/a"
+    arm.answer(200, listed(untagged=vm))
+    arm.answer(202, None)
+    known = {f"{GROUP}/providers/{vm}".lower()}
+    left = await removal.delete_tagged_resources(
+        client, SUBSCRIPTION, "g", NAME, memory=removal.Removal(), known=known
+    )
+    assert [each.name for each in left] == ["a"]
+    assert arm.seen[1].method == "DELETE"
 
 
 async def test_in_a_users_group_only_tagged_resources_go_in_order(client: ArmClient, arm: FakeArm) -> None:
@@ -285,7 +301,7 @@ async def test_in_a_users_group_only_tagged_resources_go_in_order(client: ArmCli
     arm.answer(202, None)
     left = await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
     assert len(left) == 4
-    assert arm.seen[0].query["$filter"] == f"tagName eq '{TAG_DEPLOYMENT}' and tagValue eq '{NAME}'"
+    assert "$filter" not in arm.seen[0].query
 
     arm.answer(200, listed(vnet, nsg, nic, vm))  # the VM is still going: nothing is asked again
     await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)

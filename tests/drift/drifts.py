@@ -112,7 +112,7 @@ VMS = [
         [Fault(kind="vm-resized", vm=VM, size="Standard_D4pls_v6"), Fault(kind="vm-stopped", vm=VM)],
         [f"changed critical {_VM} power_state start", f"changed warning {_VM} size resize"],
     ),
-    Case("provisioning failed", [deed(VM, _fail)], [f"changed critical {_VM} provisioning_state recreate"]),
+    Case("provisioning failed", [deed(VM, _fail)], [f"changed critical {_VM} provisioning_state restore"]),
     Case("being changed", [deed(VM, _keep_busy)], [f"changed info {_VM} provisioning_state none"]),
     Case("in another zone", [change(VM, "zones.0", "1")], [f"changed warning {_VM} zone recreate"]),
     Case("in no zone", [change(VM, "zones")], [f"changed warning {_VM} zone recreate"]),

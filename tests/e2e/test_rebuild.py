@@ -304,7 +304,16 @@ def test_one_of_two_deployments(product: Product) -> None:
     assert load(product)["metadata"]["deployment_id"] == ids[1]
     assert ids[0] not in product.state_text()
     product.run("destroy", "--yes")
-    # The other one is as it was.
+    # The other one is as it was, and is not taken for one whose files lie here.
+    move_files(product.workspace, aside)
+    (product.workspace / "azure-resources").mkdir()
+    strange = product.workspace / "azure-resources" / "k0rdent-strange1-ssh-key"
+    strange.touch()
+    refused = product.run("recover", "--from-azure", "--yes", expect=2).err
+    assert ids[0] in refused
+    assert "k0rdent-strange1" in refused
+    strange.unlink()
+    move_files(aside, product.workspace)
     product.run("recover", "--from-azure", "--yes")
     assert load(product)["metadata"]["deployment_id"] == ids[0]
 

@@ -12,6 +12,8 @@ from tests.e2e.test_room import made_again, messages, vm_of
 
 pytestmark = pytest.mark.e2e
 
+GROUP = "azure_resources.resource_group.name"
+
 
 def parts(name: str) -> set[str]:
     return {name, f"{name}vmnic", f"{name}publicip", f"{name}osdisk"}
@@ -25,7 +27,14 @@ def test_one_vm_is_replaced_and_no_other_is_touched(product: Product, name: str)
     dry = product.run("replace", f"vm/{name}", "--dry-run", "--json").json
     assert (dry["vm"], dry["zone"]) == (name, before["availability_zone"])
 
+    # What others put into what all VMs share is theirs, and stays.
+    product.run("rehearse", "fault", "rule-added", "--rule", "Theirs", "--priority", "3000")
+    product.run("rehearse", "fault", "tag-added", "--resource", f"{product.state(GROUP)}", "--tag", "cost=42")
+    theirs = product.run("validate", "--json", expect=11).json["findings"]
+    assert len(theirs) == 2
+
     product.run("replace", f"vm/{name}", "--zone", "3", "--yes")
+    assert product.run("validate", "--json", expect=11).json["findings"] == theirs
     after = vm_of(product, name)
     kept = ("host_key", "private_ip", "fqdn", "vm_size", "nic_id")
     assert {key: after[key] for key in kept} == {key: before[key] for key in kept}

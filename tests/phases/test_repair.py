@@ -111,6 +111,19 @@ def test_no_controller_is_deleted_without_which_etcd_would_lose_its_majority() -
     assert planned(changed, controllers=3).anew == ["k0s-controller"]
 
 
+def test_of_two_controllers_that_failed_one_is_made_anew() -> None:
+    failed = [
+        finding("changed", "recreate", VM, name, "provisioning_state")
+        for name in ("k0s-controller", "k0s-controller-2")
+    ]
+    wanted = planned(*failed, controllers=3)
+    assert (wanted.anew, wanted.left) == (["k0s-controller"], [failed[1]])
+    gone = finding("missing", "recreate", VM, "k0s-controller-3")
+    assert planned(failed[0], gone, controllers=3).left == [failed[0]]
+    off = finding("changed", "start", VM, "k0s-controller-3", "power_state")
+    assert planned(failed[0], off, controllers=3).left == [failed[0]]
+
+
 def test_a_vm_that_is_made_anew_is_not_started_or_sent_as_well() -> None:
     wanted = planned(
         GONE,
@@ -125,6 +138,8 @@ def test_a_vm_that_is_made_anew_is_not_started_or_sent_as_well() -> None:
 def test_the_mark_tells_each_step_and_what_to_send() -> None:
     before = document(complete())
     tx = Transaction(before, StillClock())
+    # What an earlier repair did not come to is not tried for ever.
+    tx.begin_operation("repair", kind="repair", target="drift", details={"start": ["k0s-worker-1"]})
     mark(
         tx,
         RepairPlan(

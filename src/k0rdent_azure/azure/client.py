@@ -213,6 +213,9 @@ def _parse(raw: bytes) -> dict[str, object] | None:
         return {}
     try:
         parsed = json.loads(raw)
+        if b"\\ud" in raw.lower():
+            # Half a surrogate pair is JSON, but no text that can be written anywhere.
+            parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None

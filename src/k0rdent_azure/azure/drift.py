@@ -62,7 +62,9 @@ def compare(
     findings += (
         each
         for resource in found.resources.values()
-        if resource.key not in wanted.resources and _is_ours_to_judge(resource, wanted)
+        if resource.key not in wanted.resources
+        and _is_ours_to_judge(resource, wanted)
+        and not _parent_unexpected(resource, wanted, found)
         for each in _unexpected(resource, known)
     )
     return worst_first(findings)
@@ -83,6 +85,12 @@ def _parent_missing(each: ResourceFacts, wanted: Wanted, found: Found) -> bool:
     """A rule or a subnet whose group or network is gone is not worth a finding of its own."""
     parent = each.key.rsplit("/", 2)[0]
     return parent in wanted.resources and parent not in found.resources
+
+
+def _parent_unexpected(each: ResourceFacts, wanted: Wanted, found: Found) -> bool:
+    """A rule in somebody's own security group is no finding beside the group."""
+    parent = each.key.rsplit("/", 2)[0]
+    return parent in found.resources and parent not in wanted.resources
 
 
 def _unexpected(each: ResourceFacts, known: Known) -> Iterator[Finding]:
@@ -109,7 +117,11 @@ def _changes(each: ResourceFacts, there: ResourceFacts, known: Known) -> Iterato
     state = there.fields.get("provisioning_state", _SUCCEEDED)
     if state.key != _SUCCEEDED.key:
         change = Change("provisioning_state", _SUCCEEDED, state)
-        yield _finding("changed", there, judge("changed", each.type, *change), change)
+        verdict = judge("changed", each.type, *change)
+        if verdict.repair == "recreate" and there.fields.get("power_state", NOTHING).key == "running":
+            # What failed was a change of it (an extension, a tag, a size): it is sent again, and keeps its disk.
+            verdict = verdict._replace(repair="restore")
+        yield _finding("changed", there, verdict, change)
 
 
 def _finding(

@@ -9,7 +9,6 @@ from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT
 from k0rdent_azure.errors import AzureRequestError
 
 
@@ -171,17 +170,12 @@ async def addresses(client: ArmClient, subscription: str, group: str) -> list[Ad
     ]
 
 
-async def resources(
-    client: ArmClient, subscription: str, group: str, deployment_id: str
-) -> list[ResourceView]:
-    """Everything in a group that carries our tag with this deployment id: one list, [] without a group.
+async def resources(client: ArmClient, subscription: str, group: str) -> list[ResourceView]:
+    """Everything in a group with its tags: one list, [] without a group.
 
-    ARM leaves the tags themselves out of a list that is filtered by tag.
+    Not filtered by tag: what lost its tags is there all the same.
     """
-    query = {
-        "$filter": f"tagName eq '{TAG_DEPLOYMENT}' and tagValue eq '{deployment_id}'",
-        "$expand": "provisioningState",
-    }
+    query = {"$expand": "provisioningState"}
     try:
         found = await client.list(
             f"{group_id(subscription, group)}/resources", api_version=versions.RESOURCES, query=query

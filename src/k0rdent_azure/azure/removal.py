@@ -6,13 +6,14 @@ be interrupted, and go on in another run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from k0rdent_azure.azure import inventory, versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, cancel
 from k0rdent_azure.azure.inventory import ResourceView
+from k0rdent_azure.azure.template import TAG_DEPLOYMENT
 from k0rdent_azure.errors import AzureRequestError
 
 #: What must be gone before what follows can go. A VM takes its disk, NIC and public address with it.
@@ -77,15 +78,25 @@ class Removal:
 
 
 async def delete_tagged_resources(
-    client: ArmClient, subscription: str, group: str, deployment_id: str, *, memory: Removal
+    client: ArmClient,
+    subscription: str,
+    group: str,
+    deployment_id: str,
+    *,
+    memory: Removal,
+    known: Collection[str] = (),
 ) -> list[ResourceView]:
-    """One pass: list what carries the deployment's tag, start deleting what nothing needs, return the rest.
+    """One pass: list what carries the deployment's tag or has an id in `known` (in lower case), start deleting what
+    nothing needs, return the rest.
 
     Call it again, after a pause and with the same `memory`, until it returns []. The group and what others
     put in it stay. One list, and one DELETE for each resource: ARM has no bulk delete below a whole group,
     and a VM's DELETE takes its disk, NIC and address along.
     """
-    left = await inventory.resources(client, subscription, group, deployment_id)
+    found = await inventory.resources(client, subscription, group)
+    left = [
+        each for each in found if each.tags.get(TAG_DEPLOYMENT) == deployment_id or each.id.lower() in known
+    ]
     if not any(_VM in resource.id.lower() for resource in left):
         memory.passes_without_vms += 1
     for kinds, api_version in _ORDER:

@@ -72,12 +72,14 @@ def build(
     tags: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
     rekeyed: Collection[str] = (),
+    shared: bool = True,
     generation: int = 1,
 ) -> Template:
     """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours.
 
     With `only`, other hosts get no resources and so stay as they are (the deployment is incremental), but the record
-    tells of all. VMs in `rekeyed` exist with custom data that nobody can send again: it stays as it is. `generation`
+    tells of all. VMs in `rekeyed` exist with custom data that stays as it is. Without `shared`, the group, network,
+    rules and SSH key are there, and stay with all that others put into them: a PUT would take that away. `generation`
     tells one submission of a deployment from the next.
     """
     common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names)}
@@ -91,11 +93,12 @@ def build(
         username=admin_username,
         tags=common,
         rekeyed=rekeyed,
+        shared=shared,
     )
     record = _record(config, names, hosts, ssh_public_key, admin_username) | {"generation": generation}
     if names.existing_group is not None:
         return Template("group", None, _with_record(group_template), record, common)
-    nested = _subscription_template(config, names, group_template, common)
+    nested = _subscription_template(config, names, group_template, common, shared=shared)
     return Template("subscription", config.azure.location, nested, record, common)
 
 
@@ -134,6 +137,7 @@ def _group_template(
     username: str,
     tags: dict[str, str],
     rekeyed: Collection[str],
+    shared: bool,
 ) -> dict[str, object]:
     location = config.azure.location
     found = [
@@ -141,6 +145,9 @@ def _group_template(
         resources.security_group(config, names, tags),
         resources.network(config, names, tags),
     ]
+    network = {resources.resource_id(str(each["type"]), str(each["name"])) for each in found}
+    if not shared:
+        found = []
     for index, host in enumerate(hosts):
         if host.name not in chosen:
             continue
@@ -158,6 +165,9 @@ def _group_template(
                 custom_data=host.name not in rekeyed,
             ),
         ]
+    if not shared:
+        # ARM refuses a dependency on what is not in the template.
+        found = [_without_dependencies(each, network) for each in found]
     machines = {host.name: _output(names, host) for host in hosts if host.name in chosen}
     return {
         "$schema": GROUP_SCHEMA,
@@ -169,6 +179,13 @@ def _group_template(
             "baseline": {"type": "object", "value": dict(map(_as_deployed, found))},
         },
     }
+
+
+def _without_dependencies(resource: Mapping[str, object], ids: Collection[str]) -> dict[str, object]:
+    needed = resource.get("dependsOn")
+    if not isinstance(needed, list):
+        return dict(resource)
+    return {**resource, "dependsOn": [each for each in needed if each not in ids]}
 
 
 def _as_deployed(resource: Mapping[str, object]) -> tuple[str, str]:
@@ -198,7 +215,7 @@ def _output(names: Names, host: Host) -> dict[str, str]:
 
 
 def _subscription_template(
-    config: Config, names: Names, inner: dict[str, object], tags: dict[str, str]
+    config: Config, names: Names, inner: dict[str, object], tags: dict[str, str], *, shared: bool
 ) -> dict[str, object]:
     nested_name = f"{names.deployment}-resources"
     group = {
@@ -216,7 +233,9 @@ def _subscription_template(
         "resourceGroup": names.resource_group,
         "dependsOn": [
             f"[subscriptionResourceId('Microsoft.Resources/resourceGroups', '{names.resource_group}')]"
-        ],
+        ]
+        if shared
+        else [],
         "properties": {
             "mode": "Incremental",
             # With the outer scope, ARM would keep the secure parameter in the nested record, in clear.
@@ -232,13 +251,13 @@ def _subscription_template(
         "$schema": SUBSCRIPTION_SCHEMA,
         "contentVersion": CONTENT_VERSION,
         "parameters": {"customData": {"type": "secureObject"}},
-        "resources": [group, nested],
+        "resources": [group, nested] if shared else [nested],
         "outputs": {
             "virtualMachines": {
                 "type": "object",
                 "value": f"[reference('{nested_name}').outputs.virtualMachines.value]",
             },
-            "group": {"type": "object", "value": f"[reference({group_reference})]"},
+            **({"group": {"type": "object", "value": f"[reference({group_reference})]"}} if shared else {}),
             "baseline": {
                 "type": "object",
                 "value": f"[reference('{nested_name}').outputs.baseline.value]",

@@ -108,7 +108,9 @@ def continue_deployment(
             hint=f"finish that first: {workspace.command('recover --rekey --yes')}",
         )
     overrides = getattr(args, "overrides", [])
-    snapshot_before(workspace, args.command, overrides=overrides)
+    if "rollback" not in state.pending_operations:
+        # One more could push out the very snapshot that is to be restored.
+        snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)
     return drive(workspace, config, names, args=args, intent=intent, show=show)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.lost import KEYS, SSH_KEY, newest_copy
@@ -80,8 +81,10 @@ def _choose(
     from k0rdent_azure.azure.discovery import Candidate
 
     ours = [each for each in found if each.deployment_id in left]
-    for choice in (found, ours):
-        if len(choice) == 1:
+    # What lies here is of another one: nobody but the user can say which is meant.
+    strange = bool(found and left and not ours and not args.deployment_id)
+    for choice in (ours, found):
+        if len(choice) == 1 and not strange:
             return choice[0]
     named = args.deployment_id or (left[0] if len(left) == 1 and not found else None)
     if not found and named:
@@ -95,16 +98,17 @@ def _choose(
             + (f" as far as this login may see ({'; '.join(reader.unread)})" if reader.unread else ""),
             hint="name its id, and --resource-group where it is in a group of yours; is it another --subscription?",
         )
-    raise _several(found)
+    raise _several(found, left if strange else ())
 
 
-def _several(found: Sequence[Candidate]) -> UsageError:
+def _several(found: Sequence[Candidate], left: Sequence[str]) -> UsageError:
     rows = "".join(
         f"\n  {each.deployment_id}  in {each.group} ({each.location or 'location unknown'})" for each in found
     )
+    here = f", but the files here are of {', '.join(left)}" if left else ""
     return UsageError(
-        f"there are {len(found)} deployments:{rows}",
-        hint=f"say which one: k0rdent-azure recover --from-azure {found[0].deployment_id}",
+        f"there {'is 1 deployment' if len(found) == 1 else f'are {len(found)} deployments'}{here}:{rows}",
+        hint=f"say which one: k0rdent-azure recover --from-azure {quote(found[0].deployment_id)}",
     )
 
 

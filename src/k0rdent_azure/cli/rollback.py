@@ -110,10 +110,11 @@ def _apply(
 ) -> int:
     from k0rdent_azure.cli.deploy import drive
     from k0rdent_azure.cli.running import snapshot_of
-    from k0rdent_azure.phases.following import begin
+    from k0rdent_azure.phases.following import begin, refuse_in_transit
     from k0rdent_azure.state.snapshots import take
 
     store = workspace.store()
+    refuse_in_transit(current.state)
 
     def intent(tx: Transaction) -> None:
         if tx.document.serial != current.serial:

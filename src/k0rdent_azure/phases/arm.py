@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, OperationView
+from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.reading import mapping
 from k0rdent_azure.azure.resources import security_rules
@@ -58,15 +59,15 @@ async def refuse_foreign_vms(ctx: Context) -> None:
             )
 
 
-async def put(ctx: Context, only: Collection[str], *, generation: int) -> DeploymentView:
-    """Submit the deployment with the VMs `only`; others stay as they are.
+async def put(ctx: Context, only: Collection[str], *, generation: int, shared: bool = True) -> DeploymentView:
+    """Submit the deployment with the VMs `only`; others stay as they are, and without `shared` all that is not a VM's.
 
     Raises AzureRequestError, e.g. from ARM's preflight.
     """
     state = ctx.state
     key = state.azure_resources.ssh_key
-    # Their keys were replaced where they live, and the bytes with the old ones are gone.
-    rekeyed = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.rekeyed_at]
+    # Azure refuses other custom data for a VM that exists, and after a rekey nobody has the bytes any more.
+    rekeyed = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.rekeyed_at or vm.id]
     wanted = build(
         ctx.config,
         ctx.names,
@@ -75,6 +76,7 @@ async def put(ctx: Context, only: Collection[str], *, generation: int) -> Deploy
         admin_username=ctx.config.ssh.username,
         only=only,
         rekeyed=rekeyed,
+        shared=shared,
         generation=generation,
     )
     sent = [host for host in ctx.hosts if host.name in only and host.name not in rekeyed]
@@ -170,7 +172,9 @@ def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
 async def start_removal(ctx: Context) -> bool:
     """Start deleting what the deployment made; False where nothing of it exists."""
     recorded = ctx.state.azure_resources.deployment
-    ended = recorded is not None and recorded.provisioning_state in deployments.ENDED
+    # A later submission that no run recorded may be at work, whatever is known of the one before.
+    known = "arm-deployment" not in ctx.state.pending_operations
+    ended = known and recorded is not None and recorded.provisioning_state in deployments.ENDED
     where = target(ctx)
     if ctx.names.existing_group is not None:
         if not ended:
@@ -199,9 +203,18 @@ async def public_addresses(ctx: Context) -> dict[str, str]:
 
 
 async def start_vms(ctx: Context, names: Collection[str]) -> None:
-    """Start VMs that have no power: one request for each of them, as there is no bulk start."""
+    """Start VMs that have no power: one request for each of them, as there is no bulk start.
+
+    One that is not there is passed over. Raises AzureRequestError for the first that Azure does not start, after all.
+    """
+    failed: AzureRequestError | None = None
     for name in names:
-        await inventory.start(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+        try:
+            await inventory.start(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+        except AzureRequestError as error:
+            failed = failed or (None if is_absent(error) else error)
+    if failed is not None:
+        raise failed
 
 
 async def delete_vms(ctx: Context, names: Collection[str]) -> None:
@@ -213,9 +226,7 @@ async def delete_vms(ctx: Context, names: Collection[str]) -> None:
 async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]:
     """What Azure still has of these VMs, their interfaces and addresses: one request."""
     where = target(ctx)
-    found = await inventory.resources(
-        ctx.arm, where.subscription, ctx.names.resource_group, ctx.names.deployment_id
-    )
+    found = await inventory.resources(ctx.arm, where.subscription, ctx.names.resource_group)
     parts = {
         part.lower() for name in names for part in (name, ctx.names.nic(name), ctx.names.public_ip(name))
     }
@@ -228,9 +239,23 @@ async def is_gone(ctx: Context) -> bool:
     if ctx.names.existing_group is None:
         return await removal.group_gone(ctx.arm, where.subscription, ctx.names.resource_group)
     left = await removal.delete_tagged_resources(
-        ctx.arm, where.subscription, ctx.names.resource_group, ctx.names.deployment_id, memory=ctx.removal
+        ctx.arm,
+        where.subscription,
+        ctx.names.resource_group,
+        ctx.names.deployment_id,
+        memory=ctx.removal,
+        known=_recorded_ids(ctx.state),
     )
     return not left
+
+
+def _recorded_ids(state: State) -> set[str]:
+    """Ids, in lower case, of what the state says that this deployment made: tags may be gone."""
+    azure = state.azure_resources
+    parts = [azure.network.vnet.id, azure.network.nsg.id] if azure.network else []
+    vms = [each for vm in azure.virtual_machines.values() for each in (vm.id, vm.nic_id, vm.public_ip_id)]
+    key = azure.ssh_key.id if azure.ssh_key else None
+    return {each.lower() for each in (*parts, *vms, key) if each}
 
 
 async def forget_deployment(ctx: Context) -> None:

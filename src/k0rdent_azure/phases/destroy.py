@@ -46,7 +46,9 @@ def _may_exist_in_azure(ctx: Context) -> bool:
     state = ctx.state
     group = state.azure_resources.resource_group
     submitted = state.azure_resources.deployment is not None or "arm-deployment" in state.pending_operations
-    return submitted or (group is not None and group.status not in ("pending", "deleted"))
+    # A rollback of the state alone forgets what was submitted, but not that something was.
+    asked = bool(state.api_calls.by_phase.get("azure_setup"))
+    return submitted or asked or (group is not None and group.status not in ("pending", "deleted"))
 
 
 async def _take_vpn_down(ctx: Context) -> None:

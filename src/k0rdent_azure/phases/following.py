@@ -22,7 +22,7 @@ from k0rdent_azure.phases.destroy import wait_until_gone
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
 from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
 from k0rdent_azure.phases.orphans import RESET
-from k0rdent_azure.state.model import PendingOperation, State
+from k0rdent_azure.state.model import PendingOperation, PhaseName, State
 from k0rdent_azure.state.resources import Resource
 from k0rdent_azure.state.rollback import RollbackPlan, plan, roll_back
 from k0rdent_azure.state.snapshots import load
@@ -36,7 +36,7 @@ _GO_ALONG = frozenset(
 #: What reality tells of a VM that both versions know: a rollback changes the state, not where the VM stands.
 _FACTS = (
     "id", "nic_id", "public_ip_id", "public_ip", "availability_zone", "full_zones", "created_at", "provisioning_state",
-    "power_state", "last_checked",
+    "power_state", "last_checked", "rekeyed_at",
 )  # fmt: skip
 
 
@@ -69,6 +69,14 @@ def steps(to: RollbackPlan) -> list[Step]:
     ]
 
 
+#: The phase that makes it.
+_MADE_BY: Mapping[str, PhaseName] = {
+    "resource group": "azure_setup",
+    "vm": "vm_creation",
+    "wireguard peer": "vpn_setup",
+    "k0s node": "cluster_setup",
+    "helm release": "k0rdent_install",
+}
 _ORDER: Mapping[str, int] = {
     "helm release": 0,
     "k0s node": 1,
@@ -76,6 +84,25 @@ _ORDER: Mapping[str, int] = {
     "vm": 3,
     "resource group": 4,
 }
+
+
+def refuse_in_transit(state: State) -> None:
+    """Raise StateError where something is being removed: it would pass for something that stays."""
+    leaving = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.status == "deleting"]
+    status = state.metadata.deployment_status
+    if status in ("destroying", "destroyed") or "destroy" in state.pending_operations:
+        raise StateError(
+            f"{state.metadata.deployment_id} is {status}", hint="finish that first: k0rdent-azure destroy"
+        )
+    if "rekey" in state.pending_operations:
+        raise StateError(
+            "new WireGuard keys are being put onto the hosts",
+            hint="finish that first: k0rdent-azure recover --rekey",
+        )
+    if leaving:
+        raise StateError(
+            f"{', '.join(leaving)} is being replaced", hint="finish that first: k0rdent-azure resume"
+        )
 
 
 def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> None:
@@ -87,6 +114,7 @@ def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> 
         details={
             "kept_as": kept_as,
             "components": list(to.components),
+            "status": tx.get("metadata.deployment_status"),
             "remove": [msgspec.to_builtins(each) for each in to.unrecorded],
             "make": [msgspec.to_builtins(each) for each in to.missing],
         },
@@ -121,6 +149,7 @@ async def _finish(ctx: Context) -> None:
         operation = ctx.state.pending_operations[OPERATION]
     if _resources(operation, "make"):
         done = {name for name, record in ctx.state.phases.items() if record.status == "completed"}
+        done |= {_MADE_BY[each.kind] for each in _resources(operation, "make") if each.kind in _MADE_BY}
         await run_all(ctx, [phase for phase in PHASES if phase.name in done])
     with ctx.commit() as tx:
         tx.end_operation(OPERATION)
@@ -139,7 +168,9 @@ def _restore(ctx: Context, operation: PendingOperation) -> None:
         before = tx.state
         roll_back(tx, to, snapshot=operation.target, kept_as=str(operation.details.get("kept_as")))
         _keep_facts(tx, before, operation)
-        status = str(tx.get("metadata.deployment_status"))
+        # By component, the status is not the snapshot's.
+        known = operation.details.get("status") if only else None
+        status = str(known or tx.get("metadata.deployment_status"))
         details = {
             "make": operation.details.get("make"),
             # Nobody is at work on it any more.

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from shlex import quote
 
 from k0rdent_azure.cluster import kcm
 from k0rdent_azure.cluster.kcm import CommandOutput, Kubectl
@@ -99,7 +100,7 @@ async def _wireguard(ctx: Context, host: Host, way: Target) -> list[Finding]:
     mend = f"on {host.name}: sudo systemctl restart wg-quick@wg0"
     if status is None:
         return [_finding(host.name, WIREGUARD, "interface", ("up", "down"), mend)]
-    laptop = recorded.peers[LAPTOP].public_key
+    laptop = recorded.peers[LAPTOP].public_key if LAPTOP in recorded.peers else ""
     compared = {
         "public_key": (recorded.peers[host.name].public_key, status.public_key),
         "listen_port": (str(recorded.port), status.port),
@@ -170,7 +171,7 @@ async def _nodes(ctx: Context, kubectl: Kubectl, down: Collection[str]) -> list[
             found.append(_finding(name, NODE, "status", values, mend))
     strangers = sorted(there.keys() - wanted)
     return found + [
-        _finding(name, NODE, "status", ("no node", "a node"), f"remove it: kubectl delete node {name}")
+        _finding(name, NODE, "status", ("no node", "a node"), f"remove it: kubectl delete node {quote(name)}")
         for name in strangers
     ]
 

@@ -11,7 +11,6 @@ import msgspec
 
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names, hosts
-from k0rdent_azure.errors import UsageError
 from k0rdent_azure.phases import arm, replace, submission, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.finding import Finding
@@ -64,18 +63,22 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
     """What repairs these findings; those that a rule ignores are left out. Asks nobody anything."""
     found = [finding for finding in findings if finding.ignored is None]
     by_part = {part.lower(): host for host in hosts(config) for part in _parts(names, host)}
-    anew: list[str] = []
     gone: list[str] = []
     start: list[str] = []
     again: list[str] = []
     left: list[Finding] = []
+    failing: list[tuple[Host, Finding]] = []
     shared = everything = False
     for finding in found:
         host, kind = by_part.get(finding.name.lower()), finding.type.lower()
         if finding.repair in ("none", "adopt"):
             left.append(finding)
         elif kind == _GROUP and finding.kind == "missing":
-            everything = True
+            # A group of the user's is not ours to make.
+            if names.existing_group is None:
+                everything = True
+            else:
+                left.append(finding)
         elif host is None:
             shared = True
         elif finding.repair == "start":
@@ -83,12 +86,12 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
         elif kind == _VM and finding.kind == "missing":
             gone.append(host.name)
         elif finding.repair == "recreate" and kind == _VM:
-            if _survives(config, state, host.name):
-                anew.append(host.name)
-            else:
-                left.append(finding)
+            failing.append((host, finding))
         else:
             again.append(host.name)
+    kept = _spared(config, state, failing, {*gone, *start})
+    anew = [host.name for host, _ in failing if host.name not in kept]
+    left += [finding for host, finding in failing if host.name in kept]
     made = {*anew, *gone}
     return RepairPlan(
         anew=_each(anew),
@@ -101,11 +104,27 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
     )
 
 
+def _spared(
+    config: Config, state: State, failing: Iterable[tuple[Host, Finding]], down: set[str]
+) -> set[str]:
+    """Controllers that must not be deleted while others are `down` or go too: etcd would lose its majority."""
+    spared: set[str] = set()
+    for host, _ in failing:
+        if host.role == "worker" or replace.keeps_majority(config, state, {*down, host.name}):
+            down = {*down, host.name}
+        else:
+            spared.add(host.name)
+    return spared
+
+
 def mark(tx: Transaction, wanted: RepairPlan) -> None:
     """Record what is to be done; `run_phases` does it."""
     every = list(tx.state.azure_resources.virtual_machines)
-    if wanted.everything:
-        tx.delete("azure_resources.deployment")
+    # What an earlier repair did not come to may not be right any more.
+    tx.end_operation(submission.REPAIR)
+    if wanted.everything and tx.has("azure_resources.deployment"):
+        # Its number stays: the record in Azure still is of the one before.
+        tx.delete("azure_resources.deployment.provisioning_state")
     for name in wanted.anew:
         vm_removal.mark(tx, name, why="to be repaired")
     for name in every if wanted.everything else wanted.gone:
@@ -124,15 +143,6 @@ def _parts(names: Names, host: Host) -> tuple[str, ...]:
     return (host.name, names.nic(host.name), names.public_ip(host.name), names.os_disk(host.name))
 
 
-def _survives(config: Config, state: State, name: str) -> bool:
-    """Whether the cluster would survive that this VM is deleted."""
-    try:
-        replace.plan(config, state, name)
-    except UsageError:
-        return False
-    return True
-
-
 def _each(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
@@ -145,7 +155,9 @@ async def carry_out(ctx: Context) -> None:
     details = msgspec.convert(operation.details, _Details)
     await arm.choose_subscription(ctx)
     ctx.interrupt.checkpoint()
-    await arm.start_vms(ctx, details.start)
+    vms = ctx.state.azure_resources.virtual_machines
+    there = [name for name in details.start if vms[name].id and vms[name].status in ("running", "stopped")]
+    await arm.start_vms(ctx, there)
     if details.shared or details.again:
         await submission.submit(ctx, again=details.again)
         return

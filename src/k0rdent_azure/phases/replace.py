@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from k0rdent_azure.config.model import Config
@@ -81,8 +83,22 @@ def _refuse_last(config: Config, state: State, host: Host) -> None:
     if host.role != "controller" or not has_cluster:
         return
     count = config.cluster.controllers.count
-    if count - 1 <= count // 2:
+    if not keeps_majority(config, state, {host.name}):
         raise UsageError(
             f"{host.name} is one of {count} controllers: without it etcd loses its majority, and the cluster with it",
-            hint="destroy and deploy, with three controllers or more",
+            hint="destroy and deploy, with three controllers or more"
+            if count < 3
+            else "bring the others back first: k0rdent-azure status --refresh, then resume",
         )
+
+
+def keeps_majority(config: Config, state: State, without: Collection[str]) -> bool:
+    """Whether more than half of the controllers run without these; a cluster that is not there has nothing to lose."""
+    cluster, vms = state.k0s_cluster, state.azure_resources.virtual_machines
+    if cluster is None or cluster.status == "not_deployed":
+        return True
+    controllers = [host.name for host in hosts(config) if host.role == "controller"]
+    left = [
+        name for name in controllers if name not in without and name in vms and vms[name].status == "running"
+    ]
+    return len(left) > len(controllers) // 2

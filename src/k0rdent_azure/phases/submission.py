@@ -57,7 +57,8 @@ async def submit(ctx: Context, *, again: Collection[str] = ()) -> None:
         view = await arm.get(ctx)
         ours = view is not None and arm.generation_of(view) >= generation
         if view is not None and ours and view.provisioning_state not in ENDED_BADLY:
-            _record(ctx, view, "deployment_adopted", "Azure has the deployment of an earlier run")
+            message = "Azure has the deployment of an earlier run"
+            _record(ctx, view, "deployment_adopted", message, repair=pending.details.get("repair") is True)
             return
         if view is not None and ours:
             generation += 1
@@ -75,16 +76,18 @@ def _generation(recorded: ArmDeployment | None, pending: PendingOperation | None
 async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
     ctx.interrupt.checkpoint()
     await arm.refuse_foreign_vms(ctx)
+    repair = ctx.state.pending_operations.get(REPAIR)
+    shared = _shared_is_due(ctx, only, generation, repair)
     with ctx.commit() as tx:
         tx.begin_operation(
             OPERATION,
             kind="arm_deployment",
             target=arm.target(ctx).id,
             phase=ctx.phase,
-            details={"generation": generation},
+            details={"generation": generation, "repair": repair is not None},
         )
         tx.set(f"phases.{ctx.phase}.step", "submitting the template deployment")
-        if generation == 1:
+        if shared:
             tx.set("azure_resources.resource_group.status", "creating")
             for part in ("vnet", "subnet", "nsg"):
                 tx.set(f"azure_resources.network.{part}.status", "creating")
@@ -93,23 +96,44 @@ async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
                 tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "creating", "detail": ""})
         ctx.event(tx, "deployment_submitted", f"template deployment for {counted(len(only))}")
     try:
-        view = await arm.put(ctx, only, generation=generation)
+        view, ours = await arm.put(ctx, only, generation=generation, shared=shared), True
     except AzureRequestError as error:
         if error.code != "DeploymentActive":
-            _reject(ctx, only)
+            if _is_refusal(error):
+                _reject(ctx, only)
             await refusal.advise(ctx, error)
             raise
         active = await arm.get(ctx)
         if active is None:
             raise
-        view = active
-    _record(ctx, view, "deployment_accepted", "Azure accepted the deployment")
+        view, ours = active, arm.generation_of(active) >= generation
+    _record(ctx, view, "deployment_accepted", "Azure accepted the deployment", repair=ours)
 
 
-def _record(ctx: Context, view: DeploymentView, action: str, message: str) -> None:
+def _shared_is_due(
+    ctx: Context, only: Collection[str], generation: int, repair: PendingOperation | None
+) -> bool:
+    """Whether group, network, rules and SSH key are sent too: a PUT takes away what others put into them."""
+    state = ctx.state.azure_resources
+    network = state.network
+    made = network is not None and all(
+        part.status == "created" for part in (network.vnet, network.subnet, network.nsg)
+    )
+    asked = repair is not None and repair.details.get("shared") is True
+    return generation == 1 or not made or asked or {*only} == {*state.virtual_machines}
+
+
+def _is_refusal(error: AzureRequestError) -> bool:
+    """Whether ARM said no before it began; after any other error nobody knows what became of it."""
+    return 400 <= error.status < 500 and error.status not in (408, 429)
+
+
+def _record(ctx: Context, view: DeploymentView, action: str, message: str, *, repair: bool) -> None:
+    """`repair` says that the pending one was part of this submission, and ends with it."""
     with ctx.commit() as tx:
         tx.end_operation(OPERATION)
-        tx.end_operation(REPAIR)
+        if repair:
+            tx.end_operation(REPAIR)
         arm.record(ctx, tx, view)
         tx.set("azure_resources.deployment.submitted_at", ctx.now)
         for name, vm in tx.state.azure_resources.virtual_machines.items():
