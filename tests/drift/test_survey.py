@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.errors import AzureUnreachableError
 from k0rdent_azure.phases.validation import validate
 from k0rdent_azure.rehearsal.faults import Fault
@@ -49,6 +52,24 @@ async def test_without_power_states_the_rest_is_compared(deployed: Deployed) -> 
     }
     assert told(found) == [f"changed warning publicIPAddresses {ADDRESS} dns_label restore"]
     assert group in found.wanted.group
+
+
+async def test_a_vm_whose_power_nobody_tells_is_not_clean(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subscription's list of conditions answers, and passes over our VMs."""
+    honest = ArmClient.list
+
+    async def forgetful(
+        self: ArmClient, path: str, *, api_version: str, query: Mapping[str, str] | None = None
+    ) -> list[dict[str, object]]:
+        found = await honest(self, path, api_version=api_version, query=query)
+        return [] if query and "statusOnly" in query else found
+
+    monkeypatch.setattr(ArmClient, "list", forgetful)
+    found = await deployed.validate()
+    assert told(found) == []
+    assert f"the power state of {VM}" in {each.what for each in found.found.unread}
 
 
 async def test_what_the_groups_list_would_tell_is_unknown_without_it(deployed: Deployed) -> None:

@@ -6,7 +6,7 @@ Each list may fail by itself; what the others said is worth comparing all the sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from k0rdent_azure.azure import versions
@@ -23,7 +23,7 @@ from k0rdent_azure.azure.drift_facts import (
     flatten,
     listed,
 )
-from k0rdent_azure.azure.drift_values import Fact, word
+from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import group_id, resource_group
 from k0rdent_azure.azure.reading import mapping, mappings, text
@@ -66,13 +66,24 @@ async def survey(client: ArmClient, subscription: str, group: str) -> Found:
         each for name in DETAILED for item in lists.get(name, ()) for each in flatten({**item, "type": name})
     ]
     power = _power_states(lists.get("power states", []))
+    unread = [answer for answer in (own, *answers.values()) if isinstance(answer, Unread)]
     return Found(
         exists=True,
         resources={each.key: _with_power(each, power) for each in facts},
         detailed=detailed,
         complete="resources" in lists,
-        unread=[answer for answer in (own, *answers.values()) if isinstance(answer, Unread)],
+        unread=[*unread, *(_without_power(facts, power) if "power states" in lists else ())],
     )
+
+
+def _without_power(facts: Iterable[ResourceFacts], power: Mapping[str, Fact]) -> Iterator[Unread]:
+    """VMs that the subscription's list passes over, as where rights reach no further: whether they run is not known."""
+    for each in facts:
+        made = each.fields.get("provisioning_state", NOTHING).key == word("Succeeded").key
+        if each.type.lower() == VM.lower() and each.key not in power and made:
+            yield Unread(
+                what=f"the power state of {each.name}", reason="the subscription's list leaves it out"
+            )
 
 
 async def _group(client: ArmClient, subscription: str, group: str) -> dict[str, object] | Unread | None:
