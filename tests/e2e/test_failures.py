@@ -211,11 +211,33 @@ def test_a_vpn_that_went_down_is_brought_up_again(product: Product) -> None:
     assert product.state("wireguard.laptop_config.status") == "connected"
 
 
+def test_a_vpn_that_never_came_up_goes_with_destroy_and_a_wanted_rule_is_missed(product: Product) -> None:
+    """Somebody's policy takes the rule away before anybody has seen it."""
+    product.init("single-node")
+    for _ in range(2):
+        product.run("rehearse", "fault", "rule-removed", "--rule", "AllowWireGuard")
+        # Twice the same: the first one's interface is no more.
+        assert "no WireGuard handshake" in product.run("deploy", "--yes", expect=7).err
+        if not (product.workspace / "archive").exists():
+            product.run("destroy", "--yes")
+    (missed,) = product.run("validate", "--json", expect=11).json["findings"]
+    assert (missed["kind"], missed["name"], missed["repair"]) == ("missing", "AllowWireGuard", "restore")
+    product.run("validate", "--repair", "--yes")
+    assert product.status()["status"] == "completed"
+
+
 def test_without_yes_and_without_a_terminal_nothing_happens(product: Product) -> None:
     product.init("single-node")
     refused = product.run("deploy", expect=10)
     assert "--yes" in refused.err
     assert product.state_text() == ""
+    # A run that ended before it asked Azure for anything is no consent to what comes.
+    product.environ["K0RDENT_AZURE_REHEARSAL_SPEED"] = "fast"
+    product.run("deploy", "--yes", expect=2)
+    del product.environ["K0RDENT_AZURE_REHEARSAL_SPEED"]
+    assert product.state_text()
+    assert "--yes" in product.run("deploy", expect=10).err
+    assert product.requests() == []
 
 
 def test_json_is_all_that_a_json_run_prints(product: Product) -> None:

@@ -204,6 +204,8 @@ def test_without_the_ssh_key_what_is_known_stands_and_destroy_works(product: Pro
     assert [vm["keys"] for vm in done["virtual_machines"]] == [False]
     product.run("state", "check")
     assert product.status()["status"] == "interrupted"
+    unasked = product.run("validate", "--hosts", "--json", expect=12).json["unread"]
+    assert [each["what"] for each in unasked] == ["host k0s-controller"]
     refused = product.run("resume", "--yes", expect=7)
     assert "SSH key" in refused.err
     assert "host_private_key" not in product.state_text()

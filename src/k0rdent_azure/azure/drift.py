@@ -58,7 +58,7 @@ def compare(
         if there is not None:
             findings += _changes(each, there, known)
         elif found.knows(each.type) and key not in not_yet and not _parent_missing(each, wanted, found):
-            findings += _missing(each, known)
+            findings.append(_finding("missing", each, judge("missing", each.type)))
     findings += (
         each
         for resource in found.resources.values()
@@ -74,11 +74,6 @@ def _group_gone(wanted: Wanted) -> Finding:
     """One finding in place of one for each of its resources: they went with it."""
     name = wanted.group.rpartition("/")[2]
     return _finding("missing", ResourceFacts(wanted.group, GROUP, name, {}), judge("missing", GROUP))
-
-
-def _missing(each: ResourceFacts, known: Known) -> Iterator[Finding]:
-    if known.get(Difference(each.key, EXISTS), "") is not None:
-        yield _finding("missing", each, judge("missing", each.type))
 
 
 def _parent_missing(each: ResourceFacts, wanted: Wanted, found: Found) -> bool:

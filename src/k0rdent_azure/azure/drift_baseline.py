@@ -79,9 +79,7 @@ def observe(wanted: Wanted, found: Iterable[ResourceFacts], earlier: Known) -> K
             if change.field in _GIVEN:
                 continue
             news[Difference(key, change.field)] = change.found.key if change.found else None
-    for key in wanted.resources:
-        if key not in there and _owner(key, there) in there:
-            news[Difference(key, EXISTS)] = None
+    # What is wanted and was not there is no peculiarity of Azure's: it is missed from the first day on.
     return news
 
 

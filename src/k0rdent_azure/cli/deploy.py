@@ -67,12 +67,21 @@ def run(args: argparse.Namespace) -> int:
     with workspace.run_lock().acquire("deploy"):
         store = workspace.store()
         if store.exists():
+            _confirm_untouched(workspace, args)
             return continue_deployment(workspace, args)
         refuse_lost(workspace)
         loaded = load_config(workspace, args.overrides)
         confirm(f"Create {_size(loaded.config)} in {loaded.config.azure.location}?", yes=args.yes)
         names = _create_state(workspace, loaded)
         return drive(workspace, loaded.config, names, args=args)
+
+
+def _confirm_untouched(workspace: Workspace, args: argparse.Namespace) -> None:
+    """Ask as for a new deployment where an earlier run ended before it asked Azure for anything."""
+    state = workspace.store().read().state
+    if state.azure_resources.deployment is None and not state.api_calls.by_phase.get("azure_setup"):
+        config, _ = snapshot_of(workspace)
+        confirm(f"Create {_size(config)} in {config.azure.location}?", yes=args.yes)
 
 
 def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:

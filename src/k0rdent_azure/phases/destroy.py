@@ -54,8 +54,8 @@ def _may_exist_in_azure(ctx: Context) -> bool:
 async def _take_vpn_down(ctx: Context) -> None:
     laptop = ctx.state.wireguard.laptop_config if ctx.state.wireguard else None
     key = ctx.state.azure_resources.ssh_key
-    was_up = laptop is not None and (laptop.setup_complete or "vpn" in ctx.state.pending_operations)
-    if not was_up or key is None or not ctx.path(key.local_path).exists():
+    may_be_up = laptop is not None and (laptop.status != "pending" or "vpn" in ctx.state.pending_operations)
+    if not may_be_up or key is None or not ctx.path(key.local_path).exists():
         return
     interface = ctx.names.wireguard_interface
     ctx.interrupt.checkpoint()

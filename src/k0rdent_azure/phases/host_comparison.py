@@ -37,7 +37,16 @@ class HostComparison:
 async def compare_hosts(ctx: Context, *, down: Collection[str] = ()) -> HostComparison:
     """All hosts at once. `down` are those that Azure says are gone or do not run: nobody has to ask them."""
     found = HostComparison()
-    asked = [host for host in ctx.hosts if host.name not in down and _is_made(ctx.state, host)]
+    there = [host for host in ctx.hosts if host.name not in down and _exists(ctx.state, host)]
+    asked = [host for host in there if _is_made(ctx.state, host)]
+    found.unread += [
+        Unread(
+            what=f"host {host.name}",
+            reason="not seen to be ready yet: resume, or recover --from-hosts",
+        )
+        for host in there
+        if host not in asked
+    ]
     targets = dict(
         zip(
             [host.name for host in asked],
@@ -57,6 +66,11 @@ async def compare_hosts(ctx: Context, *, down: Collection[str] = ()) -> HostComp
         found.unread += part.unread
     await _cluster(ctx, [way for host, way in reached if host.role == "controller"], found, down)
     return found
+
+
+def _exists(state: State, host: Host) -> bool:
+    vm = state.azure_resources.virtual_machines.get(host.name)
+    return vm is not None and vm.id is not None
 
 
 def _is_made(state: State, host: Host) -> bool:

@@ -21,7 +21,7 @@ from k0rdent_azure.state.model import State
 
 #: What requests are counted under, in place of a phase.
 LEDGER_NAME = "validate"
-#: Statuses of what a run has still to make, or is about to make anew.
+#: Statuses of what a run has still to make, or takes away.
 _NOT_YET = frozenset({"pending", "creating", "deleting"})
 
 
@@ -71,9 +71,10 @@ def _stands(each: Finding) -> bool:
 
 
 def not_yet(names: Names, state: State, there: Wanted) -> Collection[str]:
-    """Ids, in lower case, of what the state itself says is not made yet, or is being made anew."""
+    """Ids, in lower case, of what the state itself says is not made yet."""
     azure = state.azure_resources
-    waiting = {name for name, vm in azure.virtual_machines.items() if vm.status in _NOT_YET}
+    # One that is being deleted was there: whether a run will bring it back is not for a look to say.
+    waiting = {name for name, vm in azure.virtual_machines.items() if vm.status in ("pending", "creating")}
     ids = {key for key, each in there.resources.items() if each.host in waiting}
     return ids | {each.lower() for each in _shared(names, state)}
 

@@ -118,7 +118,7 @@ class PendingOperation(msgspec.Struct, kw_only=True):
 
 
 class ApiCalls(msgspec.Struct, kw_only=True):
-    """ARM requests sent so far, every attempt counted."""
+    """ARM requests of runs and refreshes, every attempt counted; `validate` alone writes nothing, not even this."""
 
     total: int = 0
     by_phase: dict[str, int] = {}
