@@ -35,7 +35,9 @@ def run(expression: str) -> object:
     [
         ("plain", "plain"),
         ("[[escaped]", "[escaped]"),
+        ("[[[escaped]", "[[escaped]"),
         ("[not closed", "[not closed"),
+        ("[[not closed", "[[not closed"),
         ("['it''s']", "it's"),
         ("[parameters('data')['vm-1']]", "x"),
         ("[PARAMETERS('data').nested.LIST[2].deep]", True),

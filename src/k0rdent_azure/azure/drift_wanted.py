@@ -6,17 +6,15 @@ shows. Only `resourceId` has to be evaluated on the way; the template uses no ot
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from k0rdent_azure.azure.drift_facts import ADDRESS, DISK, GROUP, VM, ResourceFacts, flatten
 from k0rdent_azure.azure.drift_values import exact, references, word
+from k0rdent_azure.azure.expressions import evaluated
 from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.template import Template
-
-_RESOURCE_ID = re.compile(r"\[resourceId\((?P<parts>'[^']*'(?:, '[^']*')+)\)\]")
 
 Json = dict[str, object]
 
@@ -48,31 +46,21 @@ def wanted(
 
 
 def bodies(template: Template, scope: str) -> Iterator[Json]:
-    """The template's resources as a GET would show them: with ids, expressions of ids evaluated."""
-    resources = mappings(template.template, "resources")
+    """The template's resources as a GET would show them: with ids, literals as text, expressions of ids evaluated."""
+    plain = evaluated(template.template, lambda kind, names: _id(scope, kind, names))
+    whole = plain if isinstance(plain, dict) else {}
+    resources = mappings(whole, "resources")
     nested = [each for each in resources if text(each, "type") == "Microsoft.Resources/deployments"]
     yield from ({**each, "id": scope} for each in resources if text(each, "type") == GROUP)
-    inner = mapping(mapping(nested[0], "properties"), "template") if nested else template.template
-    for raw in mappings(inner, "resources"):
-        body = _evaluated(raw, scope)
-        if isinstance(body, dict):
-            yield {**body, "id": f"{scope}/providers/{text(raw, 'type')}/{text(raw, 'name')}"}
+    inner = mapping(mapping(nested[0], "properties"), "template") if nested else whole
+    for body in mappings(inner, "resources"):
+        yield {**body, "id": f"{scope}/providers/{text(body, 'type')}/{text(body, 'name')}"}
 
 
-def _evaluated(value: object, scope: str) -> object:
-    if isinstance(value, dict):
-        return {key: _evaluated(each, scope) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_evaluated(each, scope) for each in value]
-    found = _RESOURCE_ID.fullmatch(value) if isinstance(value, str) else None
-    return _id(scope, found["parts"]) if found else value
-
-
-def _id(scope: str, parts: str) -> str:
+def _id(scope: str, kind: str, names: Sequence[str]) -> str:
     """`resourceId('A/b/c', 'x', 'y')` is `…/providers/A/b/x/c/y`."""
-    type_, *names = [part.strip("'") for part in parts.split(", ")]
-    namespace, *kinds = type_.split("/")
-    path = "/".join(f"{kind}/{name}" for kind, name in zip(kinds, names, strict=True))
+    namespace, *kinds = kind.split("/")
+    path = "/".join(f"{each}/{name}" for each, name in zip(kinds, names, strict=True))
     return f"{scope}/providers/{namespace}/{path}"
 
 

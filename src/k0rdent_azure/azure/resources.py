@@ -1,5 +1,7 @@
 """The ARM resources of a deployment, one pure function for each type.
 
+Every text in them is a value; what ARM is to evaluate is an `Expression`, and `expressions.rendered` keeps them apart.
+
 Shapes: https://learn.microsoft.com/azure/templates/ with the api-versions of `azure.versions`.
 """
 
@@ -9,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from k0rdent_azure.azure import versions
+from k0rdent_azure.azure.expressions import Expression, call
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names
 
@@ -18,9 +21,9 @@ Resource = dict[str, object]
 _SIZE = re.compile(r"^Standard_(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[a-z]*)(?:_|$)")
 
 
-def resource_id(kind: str, *names: str) -> str:
+def resource_id(kind: str, *names: str) -> Expression:
     """A template expression for the id of a resource in the deployment's group."""
-    return "[resourceId({})]".format(", ".join(f"'{part}'" for part in (kind, *names)))
+    return call("resourceId", kind, *names)
 
 
 def ssh_key(names: Names, location: str, public_key: str, tags: Mapping[str, str]) -> Resource:
@@ -199,7 +202,7 @@ def _storage(config: Config, names: Names, host: Host) -> Resource:
 
 
 def _os_profile(host: Host, username: str, public_key: str, *, custom_data: bool) -> Resource:
-    secret = {"customData": f"[parameters('customData')['{host.name}']]"} if custom_data else {}
+    secret = {"customData": call("parameters", "customData").item(host.name)} if custom_data else {}
     key = {"path": f"/home/{username}/.ssh/authorized_keys", "keyData": public_key}
     return {
         "computerName": host.name,

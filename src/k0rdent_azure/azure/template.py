@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from k0rdent_azure.azure import resources, versions
+from k0rdent_azure.azure.expressions import Expression, call, rendered
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names
 
@@ -97,9 +98,9 @@ def build(
     )
     record = _record(config, names, hosts, ssh_public_key, admin_username) | {"generation": generation}
     if names.existing_group is not None:
-        return Template("group", None, _with_record(group_template), record, common)
+        return Template("group", None, _complete(group_template), record, common)
     nested = _subscription_template(config, names, group_template, common, shared=shared)
-    return Template("subscription", config.azure.location, nested, record, common)
+    return Template("subscription", config.azure.location, _complete(nested), record, common)
 
 
 def parameters(custom_data: Mapping[str, str]) -> dict[str, object]:
@@ -181,33 +182,33 @@ def _group_template(
     }
 
 
-def _without_dependencies(resource: Mapping[str, object], ids: Collection[str]) -> dict[str, object]:
+def _without_dependencies(resource: Mapping[str, object], ids: Collection[Expression]) -> dict[str, object]:
     needed = resource.get("dependsOn")
     if not isinstance(needed, list):
         return dict(resource)
     return {**resource, "dependsOn": [each for each in needed if each not in ids]}
 
 
-def _as_deployed(resource: Mapping[str, object]) -> tuple[str, str]:
+def _as_deployed(resource: Mapping[str, object]) -> tuple[str, Expression]:
     """A resource's id below the group, and the expression for what Azure shows of it once it is there.
 
     Nothing secret is in it: ARM never shows custom data. Of an interface only what its group's list shows is compared
     later, and the outputs of 200 VMs need not be a third larger.
     """
     kind, name, version = (str(resource[key]) for key in ("type", "name", "apiVersion"))
-    reference = f"reference({resources.resource_id(kind, name)[1:-1]}, '{version}', 'Full')"
+    shown = call("reference", resources.resource_id(kind, name), version, "Full")
     if kind == "Microsoft.Network/networkInterfaces":
-        reference = f"createObject('location', {reference}.location, 'tags', {reference}.tags)"
-    return f"{kind}/{name}", f"[{reference}]"
+        shown = call("createObject", "location", shown.property("location"), "tags", shown.property("tags"))
+    return f"{kind}/{name}", shown
 
 
-def _output(names: Names, host: Host) -> dict[str, str]:
+def _output(names: Names, host: Host) -> dict[str, str | Expression]:
     address = resources.resource_id("Microsoft.Network/publicIPAddresses", names.public_ip(host.name))
-    reference = f"reference({address[1:-1]})"
+    shown = call("reference", address)
     return {
         "id": resources.resource_id("Microsoft.Compute/virtualMachines", host.name),
-        "publicIp": f"[{reference}.ipAddress]",
-        "fqdn": f"[{reference}.dnsSettings.fqdn]",
+        "publicIp": shown.property("ipAddress"),
+        "fqdn": shown.property("dnsSettings.fqdn"),
         "nicId": resources.resource_id("Microsoft.Network/networkInterfaces", names.nic(host.name)),
         "publicIpId": address,
         "privateIp": host.private_ip,
@@ -218,6 +219,7 @@ def _subscription_template(
     config: Config, names: Names, inner: dict[str, object], tags: dict[str, str], *, shared: bool
 ) -> dict[str, object]:
     nested_name = f"{names.deployment}-resources"
+    group_id = call("subscriptionResourceId", "Microsoft.Resources/resourceGroups", names.resource_group)
     group = {
         "type": "Microsoft.Resources/resourceGroups",
         "apiVersion": versions.RESOURCES,
@@ -231,23 +233,18 @@ def _subscription_template(
         "apiVersion": versions.DEPLOYMENTS,
         "name": nested_name,
         "resourceGroup": names.resource_group,
-        "dependsOn": [
-            f"[subscriptionResourceId('Microsoft.Resources/resourceGroups', '{names.resource_group}')]"
-        ]
-        if shared
-        else [],
+        "dependsOn": [group_id] if shared else [],
         "properties": {
             "mode": "Incremental",
             # With the outer scope, ARM would keep the secure parameter in the nested record, in clear.
             "expressionEvaluationOptions": {"scope": "inner"},
-            "parameters": {"customData": {"value": "[parameters('customData')]"}},
+            "parameters": {"customData": {"value": call("parameters", "customData")}},
             "template": inner,
         },
     }
-    group_reference = (
-        f"subscriptionResourceId('{group['type']}', '{names.resource_group}'), '{versions.RESOURCES}', 'Full'"
-    )
-    outer: dict[str, object] = {
+    made = call("reference", nested_name)
+    group_shown = call("reference", group_id, versions.RESOURCES, "Full")
+    return {
         "$schema": SUBSCRIPTION_SCHEMA,
         "contentVersion": CONTENT_VERSION,
         "parameters": {"customData": {"type": "secureObject"}},
@@ -255,24 +252,27 @@ def _subscription_template(
         "outputs": {
             "virtualMachines": {
                 "type": "object",
-                "value": f"[reference('{nested_name}').outputs.virtualMachines.value]",
+                "value": made.property("outputs.virtualMachines.value"),
             },
-            **({"group": {"type": "object", "value": f"[reference({group_reference})]"}} if shared else {}),
+            **({"group": {"type": "object", "value": group_shown}} if shared else {}),
             "baseline": {
                 "type": "object",
-                "value": f"[reference('{nested_name}').outputs.baseline.value]",
+                "value": made.property("outputs.baseline.value"),
             },
         },
     }
-    return _with_record(outer)
 
 
-def _with_record(template: dict[str, object]) -> dict[str, object]:
-    """Declare the parameter that nothing in the template reads: ARM keeps it with the deployment's record."""
-    return {
-        **template,
-        "parameters": {"deployment": {"type": "object"}, "customData": {"type": "secureObject"}},
-    }
+def _complete(template: dict[str, object]) -> dict[str, object]:
+    """The template as it is sent, with the parameter that nothing in it reads: ARM keeps it with the record."""
+    sent = rendered(
+        {
+            **template,
+            "parameters": {"deployment": {"type": "object"}, "customData": {"type": "secureObject"}},
+        }
+    )
+    assert isinstance(sent, dict)  # noqa: S101 - of a mapping it makes a mapping
+    return sent
 
 
 def _record(

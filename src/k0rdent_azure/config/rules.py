@@ -45,6 +45,10 @@ MAX_CONTROLLERS = 9
 MAX_SNAPSHOTS = 1000
 
 
+#: What would break a line, or be obeyed by whatever reads it; and what UTF-8 cannot write.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
 def _pattern(regex: str, expected: str, *, what: str = "not allowed") -> Rule:
     compiled = re.compile(regex, re.ASCII)
     return lambda value: (
@@ -66,8 +70,8 @@ def _one_line(longest: int, *, empty: bool = False) -> Rule:
         text = str(value)
         if len(text) > longest:
             return f"{len(text)} characters are too long", f"at most {longest}"
-        if "\n" in text or "\t" in text:
-            return "holds a line break or a tab", "one line of text"
+        if _CONTROL.search(text):
+            return "holds a line break, a tab or another control character", "one line of text"
         return None if text or empty else ("is empty", "some text")
 
     return rule
@@ -238,13 +242,18 @@ RULES: dict[str, Rule] = {
 
 def tag_problem(name: str, value: str) -> Problem | None:
     """Azure's rules for one tag (learn.microsoft.com/azure/azure-resource-manager/management/tag-resources)."""
-    if not name or len(name) > 512 or re.search(r"[<>%&\\?/\n\t]", name):
-        return f"{shown(name)} is not a tag name", r"1 to 512 characters without < > % & \ ? /"
+    if not name or len(name) > 512 or re.search(r"[<>%&\\?/]", name) or _CONTROL.search(name):
+        return (
+            f"{shown(name)} is not a tag name",
+            r"1 to 512 characters on one line, without < > % & \ ? /",
+        )
     if name.lower().startswith(("microsoft", "azure", "windows", "k0rdent-azure")):
         return (
             f"the tag name {shown(name)} is reserved",
             "no microsoft, azure, windows or k0rdent-azure in front",
         )
-    if len(value) > 256 or "\n" in value or "\t" in value:
-        return "the tag's value is too long or not one line", "at most 256 characters"
+    if len(value) > 256:
+        return f"the value of the tag {shown(name)} has {len(value)} characters", "at most 256"
+    if _CONTROL.search(value):
+        return f"the value of the tag {shown(name)} holds a line break or a control character", "one line"
     return None

@@ -58,10 +58,11 @@ def evaluate(value: object, resolve: Resolve) -> object:
 
 
 def _evaluate_text(text: str, resolve: Resolve) -> object:
+    if not (text.startswith("[") and text.endswith("]")):
+        # Where no bracket ends it, none that begins it is taken away either: `[[x` stays.
+        return text
     if text.startswith("[["):
         return text[1:]
-    if not (text.startswith("[") and text.endswith("]")):
-        return text
     try:
         return _run(parse(text[1:-1]), resolve)
     except (TypeError, ValueError, KeyError, IndexError, ZeroDivisionError) as error:
