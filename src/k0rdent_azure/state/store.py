@@ -22,12 +22,12 @@ from k0rdent_azure.state.migrations import is_newer_major
 from k0rdent_azure.state.rewriting import rewritten
 from k0rdent_azure.state.secrets import seal_secrets
 from k0rdent_azure.state.storage import FileStorage, Storage
-from k0rdent_azure.state.transaction import Transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from k0rdent_azure.clock import Clock
+    from k0rdent_azure.state.transaction import Transaction
 
 
 class Store:
@@ -61,13 +61,15 @@ class Store:
         """Write the first version (serial 1, a new lineage). Raises StateExistsError."""
         import uuid
 
+        from k0rdent_azure.state.transaction import Transaction
+
         with self.storage.writing():
             if self.exists():
                 raise StateExistsError(
                     f"{self.storage.where} exists already", hint="resume that deployment, or destroy it first"
                 )
             first = Transaction(Document(dict(data), text=b"", source=self.storage.where), self._clock)
-            first.delete("metadata.lineage")
+            first.by_path.delete("metadata.lineage")
             first.stamp(1, str(uuid.uuid4()))
             self._write_schema()
             return self._commit(first, known=0, keep=False)
@@ -81,6 +83,9 @@ class Store:
         document is not that one any more or by now another deployment's, StateReadOnlyError where a newer major
         schema wrote it, StateInvalidError where the result would be invalid.
         """
+        # Readers do not pay for what only writers need.
+        from k0rdent_azure.state.transaction import Transaction
+
         with self.storage.writing():
             document = self._load()
             self._refuse_foreign(document)

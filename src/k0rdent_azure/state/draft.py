@@ -1,0 +1,91 @@
+"""A document's next version while it is being made: changed by path, copying only what is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from k0rdent_azure.errors import StateError
+from k0rdent_azure.state.canonical import refuse_deep
+from k0rdent_azure.state.document import StatePath, keys_of, lookup
+
+
+class Draft:
+    """Access by path, which checks no types: for `state set`, and for what works on documents as such.
+
+    What is not changed stays the same object as in the document, which is how the commit knows it.
+    """
+
+    def __init__(self, data: Mapping[str, object]) -> None:
+        self.changed = False
+        self.take(data)
+
+    def take(self, data: Mapping[str, object]) -> None:
+        """Go on from `data` instead."""
+        self.data: dict[str, object] = dict(data)
+        #: Containers that are this draft's own: only these are changed in place.
+        self._own: dict[int, object] = {id(self.data): self.data}
+
+    def get(self, path: StatePath) -> object:
+        """The value at `path`, with the changes made so far; not to be changed. Raises StateError."""
+        return lookup(self.data, path)
+
+    def has(self, path: StatePath) -> bool:
+        """Whether there is a value at `path`, with the changes made so far."""
+        try:
+            lookup(self.data, path)
+        except StateError:
+            return False
+        return True
+
+    def set(self, path: StatePath, value: object) -> None:
+        """Put a value (plain data or a struct) at `path`; missing mappings on the way are made."""
+        keys, plain = keys_of(path), _plain(value)
+        refuse_deep(plain, above=len(keys))
+        *parents, last = keys
+        self.mapping(parents)[str(last)] = plain
+        self.changed = True
+
+    def merge(self, path: StatePath, values: Mapping[str, object] | msgspec.Struct) -> None:
+        """Put each of `values` beside what is at `path`. A struct's unset (None) fields are left alone."""
+        plain = _plain(values)
+        assert isinstance(plain, dict)  # noqa: S101 - structs and mappings both become dicts
+        if isinstance(values, msgspec.Struct):
+            plain = {key: value for key, value in plain.items() if value is not None}
+        keys = keys_of(path)
+        refuse_deep(plain, above=len(keys))
+        self.mapping(keys).update(plain)
+        self.changed = True
+
+    def delete(self, path: StatePath) -> None:
+        """Remove what is at `path`; nothing there is fine."""
+        *parents, last = keys_of(path)
+        if self.has(parents) and isinstance(self.get(parents), dict) and self.has(path):
+            del self.mapping(parents)[str(last)]
+            self.changed = True
+
+    def mapping(self, keys: list[str | int]) -> dict[str, object]:
+        """The mapping at `keys`, ours to change: it and every container on the way are copied, once."""
+        here: dict[str, object] | list[object] = self.data
+        for key in keys:
+            inner = lookup(here, [key]) if isinstance(here, list) else here.get(str(key))
+            if inner is None:
+                inner = {}
+            if not isinstance(inner, dict | list):
+                raise StateError(f"{'.'.join(map(str, keys))}: {key} holds a value, not a mapping")
+            if id(inner) not in self._own:
+                inner = inner.copy()
+                self._own[id(inner)] = inner
+                if isinstance(here, list):
+                    here[int(key)] = inner
+                else:
+                    here[str(key)] = inner
+            here = inner
+        if not isinstance(here, dict):
+            raise StateError(f"{'.'.join(map(str, keys))} is a list, not a mapping")
+        return here
+
+
+def _plain(value: object) -> object:
+    return msgspec.to_builtins(value, str_keys=True)
