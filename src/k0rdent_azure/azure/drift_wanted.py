@@ -6,14 +6,16 @@ shows. Only `resourceId` has to be evaluated on the way; the template uses no ot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from k0rdent_azure.azure.drift_facts import ADDRESS, DISK, GROUP, VM, ResourceFacts, flatten
 from k0rdent_azure.azure.drift_values import exact, references, word
 from k0rdent_azure.azure.expressions import evaluated
 from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.resources import id_below
 from k0rdent_azure.azure.template import Template
 
 Json = dict[str, object]
@@ -47,7 +49,7 @@ def wanted(
 
 def bodies(template: Template, scope: str) -> Iterator[Json]:
     """The template's resources as a GET would show them: with ids, literals as text, expressions of ids evaluated."""
-    plain = evaluated(template.template, lambda kind, names: _id(scope, kind, names))
+    plain = evaluated(template.template, partial(id_below, scope))
     whole = plain if isinstance(plain, dict) else {}
     resources = mappings(whole, "resources")
     nested = [each for each in resources if text(each, "type") == "Microsoft.Resources/deployments"]
@@ -55,13 +57,6 @@ def bodies(template: Template, scope: str) -> Iterator[Json]:
     inner = mapping(mapping(nested[0], "properties"), "template") if nested else whole
     for body in mappings(inner, "resources"):
         yield {**body, "id": f"{scope}/providers/{text(body, 'type')}/{text(body, 'name')}"}
-
-
-def _id(scope: str, kind: str, names: Sequence[str]) -> str:
-    """`resourceId('A/b/c', 'x', 'y')` is `…/providers/A/b/x/c/y`."""
-    namespace, *kinds = kind.split("/")
-    path = "/".join(f"{each}/{name}" for each, name in zip(kinds, names, strict=True))
-    return f"{scope}/providers/{namespace}/{path}"
 
 
 def _disk(vm: ResourceFacts, scope: str) -> ResourceFacts:

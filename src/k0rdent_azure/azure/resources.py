@@ -8,7 +8,7 @@ Shapes: https://learn.microsoft.com/azure/templates/ with the api-versions of `a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.expressions import Expression, call
@@ -24,6 +24,13 @@ _SIZE = re.compile(r"^Standard_(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[a-z]*
 def resource_id(kind: str, *names: str) -> Expression:
     """A template expression for the id of a resource in the deployment's group."""
     return call("resourceId", kind, *names)
+
+
+def id_below(scope: str, kind: str, names: Sequence[str]) -> str:
+    """What `resourceId(kind, names…)` is in the group `scope`: of `A/b/c`, `x` and `y`, `…/providers/A/b/x/c/y`."""
+    namespace, *kinds = kind.split("/")
+    path = "/".join(f"{each}/{name}" for each, name in zip(kinds, names, strict=True))
+    return f"{scope}/providers/{namespace}/{path}"
 
 
 def ssh_key(names: Names, location: str, public_key: str, tags: Mapping[str, str]) -> Resource:

@@ -16,6 +16,7 @@ import msgspec
 
 from k0rdent_azure.azure import resources, versions
 from k0rdent_azure.azure.expressions import Expression, call, rendered
+from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names
 
@@ -75,14 +76,18 @@ def build(
     rekeyed: Collection[str] = (),
     shared: bool = True,
     generation: int = 1,
+    existing: Existing | None = None,
+    with_baseline: bool = True,
 ) -> Template:
     """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours.
 
     With `only`, other hosts get no resources and so stay as they are (the deployment is incremental), but the record
     tells of all. VMs in `rekeyed` exist with custom data that stays as it is. Without `shared`, the group, network,
-    rules and SSH key are there, and stay with all that others put into them: a PUT would take that away. `generation`
-    tells one submission of a deployment from the next.
+    rules and SSH key are there, and are not sent. `generation` tells one submission of a deployment from the next.
+    What is in `existing` is sent with all that others put into it. With `with_baseline` the outputs tell of that too:
+    else what others added since would pass for what Azure made of the deployment.
     """
+    there = existing or Existing()
     common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names)}
     chosen = [host.name for host in hosts if only is None or host.name in only]
     group_template = _group_template(
@@ -95,11 +100,15 @@ def build(
         tags=common,
         rekeyed=rekeyed,
         shared=shared,
+        there=there,
+        with_baseline=with_baseline,
     )
     record = _record(config, names, hosts, ssh_public_key, admin_username) | {"generation": generation}
     if names.existing_group is not None:
         return Template("group", None, _complete(group_template), record, common)
-    nested = _subscription_template(config, names, group_template, common, shared=shared)
+    nested = _subscription_template(
+        config, names, group_template, common, shared=shared, there=there, with_baseline=with_baseline
+    )
     return Template("subscription", config.azure.location, _complete(nested), record, common)
 
 
@@ -139,6 +148,8 @@ def _group_template(
     tags: dict[str, str],
     rekeyed: Collection[str],
     shared: bool,
+    there: Existing,
+    with_baseline: bool,
 ) -> dict[str, object]:
     location = config.azure.location
     found = [
@@ -169,15 +180,16 @@ def _group_template(
     if not shared:
         # ARM refuses a dependency on what is not in the template.
         found = [_without_dependencies(each, network) for each in found]
+    answering = [each for each in found if with_baseline or not there.holds(each)]
     machines = {host.name: _output(names, host) for host in hosts if host.name in chosen}
     return {
         "$schema": GROUP_SCHEMA,
         "contentVersion": CONTENT_VERSION,
         "parameters": {"customData": {"type": "secureObject"}},
-        "resources": found,
+        "resources": [there.kept(each) for each in found],
         "outputs": {
             "virtualMachines": {"type": "object", "value": machines},
-            "baseline": {"type": "object", "value": dict(map(_as_deployed, found))},
+            "baseline": {"type": "object", "value": dict(map(_as_deployed, answering))},
         },
     }
 
@@ -216,7 +228,14 @@ def _output(names: Names, host: Host) -> dict[str, str | Expression]:
 
 
 def _subscription_template(
-    config: Config, names: Names, inner: dict[str, object], tags: dict[str, str], *, shared: bool
+    config: Config,
+    names: Names,
+    inner: dict[str, object],
+    tags: dict[str, str],
+    *,
+    shared: bool,
+    there: Existing,
+    with_baseline: bool,
 ) -> dict[str, object]:
     nested_name = f"{names.deployment}-resources"
     group_id = call("subscriptionResourceId", "Microsoft.Resources/resourceGroups", names.resource_group)
@@ -244,17 +263,18 @@ def _subscription_template(
     }
     made = call("reference", nested_name)
     group_shown = call("reference", group_id, versions.RESOURCES, "Full")
+    answers = shared and (with_baseline or not there.holds(group))
     return {
         "$schema": SUBSCRIPTION_SCHEMA,
         "contentVersion": CONTENT_VERSION,
         "parameters": {"customData": {"type": "secureObject"}},
-        "resources": [group, nested] if shared else [nested],
+        "resources": [there.kept(group), nested] if shared else [nested],
         "outputs": {
             "virtualMachines": {
                 "type": "object",
                 "value": made.property("outputs.virtualMachines.value"),
             },
-            **({"group": {"type": "object", "value": group_shown}} if shared else {}),
+            **({"group": {"type": "object", "value": group_shown}} if answers else {}),
             "baseline": {
                 "type": "object",
                 "value": made.property("outputs.baseline.value"),
