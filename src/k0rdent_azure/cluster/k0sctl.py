@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from k0rdent_azure.config import forms
 from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.ssh import Gateway
 
@@ -35,7 +36,9 @@ def cluster_config(
     """The YAML that `k0sctl apply` takes; k0sctl parses it strictly, so nothing more may stand in it.
 
     Dollar signs are doubled, because k0sctl replaces `$NAME` in the file by environment variables.
+    Raises HostError where a value does not have its strict form: k0sctl builds commands of them.
     """
+    _refuse_forms(name, nodes, username, k0s_version, api_sans)
     # k0s refuses to start a single node that is to balance load among controllers.
     balanced = all(node.role != "single" for node in nodes)
     document = {
@@ -69,6 +72,31 @@ def cluster_config(
     return text.replace("$", "$$")
 
 
+def _refuse_forms(
+    name: str, nodes: Sequence[Node], username: str, k0s_version: str, api_sans: Sequence[str]
+) -> None:
+    asked = [
+        ("cluster name", name, forms.is_host_name),
+        ("user name", username, forms.is_user_name),
+        ("k0s version", k0s_version, forms.is_word),
+        *(("name of the API server", each, forms.is_host) for each in api_sans),
+    ]
+    for node in nodes:
+        asked += [
+            ("host name", node.name, forms.is_word),
+            ("role", node.role, forms.is_role),
+            ("SSH address", node.ssh_address, forms.is_host),
+            ("private address", node.private_address, forms.is_address),
+        ]
+    for what, value, is_good in asked:
+        if not is_good(value):
+            raise _unusable(f"a {what} cannot stand in k0sctl's configuration: {value[:60]!r}")
+
+
+def _unusable(message: str) -> HostError:
+    return HostError(f"{message}; none was written", hint="see what is wrong: k0rdent-azure state check")
+
+
 def _host(node: Node, username: str, key_path: Path, gateway: Gateway | None) -> dict[str, object]:
     ssh = _login(node.ssh_address, 22, username, key_path)
     if gateway is not None:
@@ -92,16 +120,18 @@ def _login(address: str, port: int, username: str, key_path: Path) -> dict[str, 
 def known_hosts(entries: Iterable[tuple[str, int, str]]) -> str:
     """A known_hosts file of (address, port, public key): unknown hosts would be trusted, a mismatch aborts.
 
-    Raises HostError where a key is missing: a line without one would leave that host unpinned.
+    Raises HostError where a key is missing, or no key: a line without one would leave that host unpinned.
     """
     lines = []
     for address, port, key in entries:
-        words = key.split()
-        if len(words) < 2:
+        if not forms.is_ssh_public_key(key):
             raise HostError(
-                f"no usable host key is recorded for {address}",
+                f"no usable host key is recorded for {address[:60]}",
                 hint="check host_key of the virtual machines in deployment-state.yaml",
             )
+        if not forms.is_host(address) or not forms.is_port(port):
+            raise _unusable(f"{address[:60]!r} cannot stand in known_hosts")
+        kind, blob = key.split()[:2]
         where = address if port == 22 else f"[{address}]:{port}"
-        lines.append(f"{where} {words[0]} {words[1]}\n")
+        lines.append(f"{where} {kind} {blob}\n")
     return "".join(lines)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from k0rdent_azure.config import forms
 from k0rdent_azure.errors import ClusterError
 from k0rdent_azure.hosts.command import printable
 from k0rdent_azure.state.model import Component
@@ -63,7 +64,21 @@ def chart_name(release: str) -> str:
 
 
 def chart_manifest(*, version: str, registry: str, namespace: str, release: str) -> str:
-    """The Chart object that k0s' helm controller installs. https://docs.k0sproject.io/stable/helm-charts/"""
+    """The Chart object that k0s' helm controller installs. https://docs.k0sproject.io/stable/helm-charts/
+
+    Raises ClusterError where a value does not have its strict form: it names what runs in the cluster, and where.
+    """
+    for what, value, good in (
+        ("version", version, forms.is_word(version)),
+        ("registry", registry, forms.is_chart(registry)),
+        ("namespace", namespace, forms.is_label(namespace)),
+        ("release", release, forms.is_label(release)),
+    ):
+        if not good:
+            raise ClusterError(
+                f"the {what} of the kcm chart cannot stand in its manifest: {value[:60]!r}",
+                hint="see what is wrong: k0rdent-azure state check",
+            )
     return json.dumps(
         {
             "apiVersion": "helm.k0sproject.io/v1beta1",

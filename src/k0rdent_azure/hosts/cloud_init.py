@@ -7,6 +7,7 @@ from typing import Literal
 
 import yaml
 
+from k0rdent_azure.config import forms
 from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.keys import KeyPair
 
@@ -30,8 +31,9 @@ def user_data(*, hostname: str, host_key: KeyPair, wireguard_config: str, interf
     """The `#cloud-config` of one VM: the same bytes for the same input, because Azure refuses a change.
 
     `ssh_keys` sets the host key, so that it can be pinned before first contact; no other one is made then.
-    Raises HostError where it is larger than Azure takes.
+    Raises HostError where it is larger than Azure takes, or a name or key does not have its strict form.
     """
+    _refuse_forms(hostname, host_key, interface)
     document = {
         "hostname": hostname,
         "ssh_deletekeys": True,
@@ -61,6 +63,25 @@ def user_data(*, hostname: str, host_key: KeyPair, wireguard_config: str, interf
             f"the cloud-init data of {hostname} has {size} bytes; Azure takes less than {MAX_BYTES}"
         )
     return data
+
+
+def _refuse_forms(hostname: str, host_key: KeyPair, interface: str) -> None:
+    """The keys never stand in the message."""
+    wrong = [
+        what
+        for what, good in (
+            (f"the host name {hostname[:60]!r}", forms.is_host_name(hostname)),
+            (f"the interface name {interface[:60]!r}", forms.is_interface(interface)),
+            (f"the public host key of {hostname[:60]}", forms.is_ssh_public_key(host_key.public)),
+            (f"the private host key of {hostname[:60]}", forms.is_private_key(host_key.private)),
+        )
+        if not good
+    ]
+    if wrong:
+        raise HostError(
+            f"{wrong[0]} cannot stand in cloud-init data; none was written",
+            hint="see what is wrong: k0rdent-azure state check",
+        )
 
 
 def status_command() -> str:

@@ -1,12 +1,16 @@
 """WireGuard configurations and `wg`'s output. Pure.
 
-VMs listen and know only the laptop; the laptop knows every endpoint and keeps the way through NAT open.
+VMs listen and know only the laptop; the laptop knows every endpoint and keeps the way through NAT open. Root reads
+what is written here, and runs what a line such as `PostUp` says: nothing is written without its strict form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from k0rdent_azure.config import forms
+from k0rdent_azure.errors import HostError
 
 #: Seconds; the value that wg(8) recommends behind NAT.
 KEEPALIVE = 25
@@ -44,7 +48,15 @@ class Interface:
 
 
 def host_config(*, private_key: str, address: str, port: int, laptop_public_key: str, laptop_ip: str) -> str:
-    """A VM's `/etc/wireguard/wg0.conf`: it waits for the laptop, so it needs no endpoint."""
+    """A VM's `/etc/wireguard/wg0.conf`: it waits for the laptop, so it needs no endpoint.
+
+    Raises HostError where a value does not have its form, as the plan's placeholder keys do not.
+    """
+    _refuse_key("the private key of the host", private_key)
+    _refuse_key("the public key of the workstation", laptop_public_key)
+    _refuse("the WireGuard address of the host", address, good=forms.is_address(address))
+    _refuse("the WireGuard address of the workstation", laptop_ip, good=forms.is_address(laptop_ip))
+    _refuse("the WireGuard port", str(port), good=forms.is_port(port))
     return (
         "[Interface]\n"
         f"PrivateKey = {private_key}\n"
@@ -58,7 +70,14 @@ def host_config(*, private_key: str, address: str, port: int, laptop_public_key:
 
 
 def laptop_config(*, private_key: str, address: str, peers: Sequence[LaptopPeer]) -> str:
-    """The workstation's configuration, for `wg-quick up`."""
+    """The workstation's configuration, for `wg-quick up`. Raises HostError as `host_config` does."""
+    _refuse_key("the private key of the workstation", private_key)
+    _refuse("the WireGuard address of the workstation", address, good=forms.is_address(address))
+    for peer in peers:
+        _refuse("a peer's name", peer.name, good=forms.is_host_name(peer.name))
+        _refuse_key(f"the public key of {peer.name}", peer.public_key)
+        _refuse(f"the WireGuard address of {peer.name}", peer.ip, good=forms.is_address(peer.ip))
+        _refuse(f"the endpoint of {peer.name}", peer.endpoint, good=forms.is_endpoint(peer.endpoint))
     parts = [f"[Interface]\nPrivateKey = {private_key}\nAddress = {address}/32\n"]
     parts += [
         f"# {peer.name}\n"
@@ -70,6 +89,29 @@ def laptop_config(*, private_key: str, address: str, peers: Sequence[LaptopPeer]
         for peer in peers
     ]
     return "\n".join(parts)
+
+
+def additional_peer(public_key: str) -> str:
+    """A peer without addresses, for the end of a VM's configuration. Raises HostError as `host_config` does."""
+    _refuse_key("the public key of the other peer", public_key)
+    return f"\n[Peer]\nPublicKey = {public_key}\n"
+
+
+def _refuse_key(what: str, key: str) -> None:
+    """A key never stands in the message."""
+    if not forms.is_wireguard_key(key):
+        raise HostError(
+            f"{what} is not a WireGuard key (32 bytes in base64); no configuration was written from it",
+            hint="see which: k0rdent-azure state check",
+        )
+
+
+def _refuse(what: str, value: str, *, good: bool) -> None:
+    if not good:
+        raise HostError(
+            f"{what} cannot stand in a WireGuard configuration: {value[:60]!r}; none was written",
+            hint="see what is wrong: k0rdent-azure state check",
+        )
 
 
 def parse_config(text: str) -> Interface | None:

@@ -16,7 +16,7 @@ from k0rdent_azure.errors import HostError, HostUnreachableError, StateError
 from k0rdent_azure.hosts.host_facts import WIREGUARD_CONFIG
 from k0rdent_azure.hosts.keys import wireguard_keypair, wireguard_public_from_private
 from k0rdent_azure.hosts.ssh import Target
-from k0rdent_azure.hosts.wireguard import host_config, parse_dump
+from k0rdent_azure.hosts.wireguard import additional_peer, host_config, parse_dump
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.preparation import WITHOUT_KEYS
 from k0rdent_azure.phases.vpn_setup import VpnSetup
@@ -130,7 +130,7 @@ async def _install_one(ctx: Context, host: Host, keys: Keys, also: str | None) -
         laptop_ip=laptop_ip(ctx.config),
     )
     if also is not None and also != public:
-        text += f"\n[Peer]\nPublicKey = {also}\n"
+        text += additional_peer(also)
     await ctx.ssh.run(_target(ctx, host), INSTALL, stdin=text)
 
 
