@@ -70,8 +70,16 @@ POWER = [
 GONE = [
     Case("VM deleted", [Fault(kind="vm-deleted", vm=VM)], _GONE),
     Case("VM evicted for good", [Fault(kind="vm-evicted", vm=VM, policy="Delete")], _GONE),
-    Case("VM deleted, its parts left", [Fault(kind="resource-deleted", resource=VM)], [_GONE[3]]),
-    Case("interface deleted", [Fault(kind="resource-deleted", resource=NIC)], [_GONE[1]]),
+    Case(
+        "VM deleted, its parts left",
+        [Fault(kind="resource-deleted", resource=VM)],
+        [f"changed critical disks {DISK} managed_by none", _GONE[3]],
+    ),
+    Case(
+        "interface deleted",
+        [Fault(kind="resource-deleted", resource=NIC)],
+        [f"changed critical publicIPAddresses {ADDRESS} attached_to restore", _GONE[1]],
+    ),
     Case("address deleted", [Fault(kind="resource-deleted", resource=ADDRESS)], [_GONE[2]]),
     Case("disk deleted", [Fault(kind="resource-deleted", resource=DISK)], [_GONE[0]]),
     Case(

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from k0rdent_azure.errors import PrerequisiteError
-from k0rdent_azure.rehearsal import machines
+from k0rdent_azure.rehearsal import machines, references
 from k0rdent_azure.rehearsal.clock import Anchor, CloudClock
 from k0rdent_azure.rehearsal.machines import Machine
 from k0rdent_azure.rehearsal.records import Creation, Deployment, Group, Resource
@@ -226,7 +226,7 @@ class World:
         return sum(1 for each in self._contents.creations if each.id.lower() == resource_id.lower())
 
     def settle(self) -> None:
-        """Forget what is gone by now: groups with all that was in them, and single resources."""
+        """Forget what is gone by now, groups with all that was in them; what that used is free."""
         now = self.clock.now()
         contents = self._contents
         gone_groups = {name for name, group in contents.groups.items() if group.gone(now)}
@@ -243,6 +243,7 @@ class World:
             del contents.resources[key]
         for key in records:
             del contents.deployments[key]
+        references.release(contents.resources.values(), set(gone))
         if gone_groups or gone:
             self.save()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
+from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, group_being_deleted
 from k0rdent_azure.rehearsal.arm.arm_resources import find
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 from k0rdent_azure.rehearsal.arm.network import mapping
@@ -57,11 +57,12 @@ def patch(call: Call) -> Answer:
     given, present = _given(call), _present(call)
     operation = str(call.body.get("operation", "")).lower()
     if operation == "merge":
-        return _write(call, {**present, **given})
+        return _write(call, _merged(present, given))
     if operation == "replace":
         return _write(call, given)
     if operation == "delete":
-        left = {key: value for key, value in present.items() if given.get(key) not in (value, "")}
+        named = {key.lower(): value for key, value in given.items()}
+        left = {key: value for key, value in present.items() if named.get(key.lower()) not in (value, "")}
         return _write(call, left)
     raise ArmError(400, "InvalidTagPatchOperation", f"The operation '{operation}' is not one of tags.")
 
@@ -69,6 +70,12 @@ def patch(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     _write(call, {})
     return Answer(200)
+
+
+def _merged(present: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Names of tags have no case; the newest spelling stays."""
+    named = {key.lower() for key in given}
+    return {**{key: value for key, value in present.items() if key.lower() not in named}, **given}
 
 
 def _given(call: Call) -> dict[str, str]:
@@ -80,12 +87,15 @@ def _present(call: Call) -> dict[str, str]:
 
 
 def _write(call: Call, tags: dict[str, str]) -> Answer:
-    if "type" in call.part:
-        resource = find(call)
+    if call.group().deleting(call.now):
+        raise group_being_deleted(call.part["group"])
+    if "type" not in call.part:
+        call.group().tags = tags
+    elif (resource := find(call)).deleting(call.now):
+        raise ArmError(409, "Conflict", f"The resource '{resource.id}' is being deleted.")
+    elif resource.body.get("tags", {}) != tags:
         resource.body = {**resource.body, "tags": tags}
         resource.revision += 1
-    else:
-        call.group().tags = tags
     call.world.save()
     return _shown(call, tags)
 

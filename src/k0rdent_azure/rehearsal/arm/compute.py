@@ -7,6 +7,8 @@ import binascii
 import copy
 import re
 
+import msgspec
+
 from k0rdent_azure.rehearsal.arm import images
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, PreflightError
 from k0rdent_azure.rehearsal.arm.network import guid, mapping, mark, objects, reference_id, require
@@ -24,6 +26,7 @@ MAXIMUM_CUSTOM_DATA = 87380
 REPORTED = (5.0, 20.0)
 CLOUD_INIT = (30.0, 90.0)
 ALLOCATION_REFUSAL = (40.0, 90.0)
+DISK_REFUSAL = (5.0, 15.0)
 #: What cannot change on a VM that exists, as paths in its properties.
 _FIXED = (
     "osProfile.computerName",
@@ -56,7 +59,7 @@ def disk(wanted: Wanted, body: Json) -> dict[str, str]:
     properties = mapping(body, "properties")
     properties.setdefault("diskState", "Unattached")
     properties.setdefault("diskSizeGB", 30)
-    properties["uniqueId"] = guid(wanted)
+    properties["uniqueId"] = guid(wanted, "uniqueId")
     return {}
 
 
@@ -75,7 +78,7 @@ def virtual_machine(wanted: Wanted, body: Json) -> dict[str, str]:
     if wanted.present is not None:
         _check_unchanged(wanted, properties, hidden, body)
     _check_interfaces(wanted, properties)
-    properties["vmId"] = unique_id(wanted)
+    properties["vmId"] = wanted.uid
     return hidden
 
 
@@ -88,14 +91,15 @@ def _keep_what_is_left_out(properties: Json, present: Json) -> None:
         given.setdefault(key, copy.deepcopy(mapping(present, "storageProfile").get(key)))
 
 
-def unique_id(wanted: Wanted) -> str:
-    """The identity of this creation; it lives as long as the resource."""
-    return wanted.present.uid if wanted.present else wanted.plan.uid(wanted.id)
-
-
 def boot(wanted: Wanted, resource: Resource, start: float, duration: float) -> None:
     """Decide how a VM comes up, `duration` cloud seconds from `start`, or with which error it does not."""
     if resource.type != VIRTUAL_MACHINES:
+        return
+    taken = _disk_in_the_way(wanted, resource)
+    if taken is not None:
+        resource.failure = taken
+        resource.ready_at = start + wanted.plan.draw(*DISK_REFUSAL, "disk", wanted.name)
+        resource.boot = Boot(booted_at=None, cloud_init_done_at=None, power=[])
         return
     fault = wanted.plan.faults.allocation(**_fitting(wanted, resource.body))
     if fault is not None:
@@ -110,6 +114,23 @@ def boot(wanted: Wanted, resource: Resource, start: float, duration: float) -> N
         cloud_init_done_at=booted + wanted.plan.draw(*CLOUD_INIT, "cloud-init", wanted.name),
         power=[Transition(start, "starting"), Transition(booted, "running")],
     )
+
+
+def _disk_in_the_way(wanted: Wanted, vm: Resource) -> Json | None:
+    """The error if a disk of the name that the OS disk shall have is there already.
+
+    Source: https://github.com/hashicorp/terraform-provider-azurerm/issues/15513
+    """
+    os_disk = mapping(mapping(mapping(vm.body, "properties"), "storageProfile"), "osDisk")
+    disk = wanted.plan.resource(reference_id(os_disk.get("managedDisk")))
+    if disk is None or str(disk.body.get("managedBy", "")).lower() == vm.id.lower():
+        return None
+    return {
+        "code": "ConflictingUserInput",
+        "message": f"Disk {disk.name} already exists in resource group {disk.group.upper()}. Only "
+        "CreateOption.Attach is supported.",
+        "target": disk.id,
+    }
 
 
 def _fitting(wanted: Wanted, body: Json) -> dict[str, str]:
@@ -132,13 +153,25 @@ def attach(plan: Plan, resource: Resource, start: float) -> None:
         nic = plan.resource(reference_id(reference))
         if nic is not None:
             mark(plan, nic, "virtualMachine", resource.id)
-    os_disk = mapping(mapping(properties, "storageProfile"), "osDisk")
+    storage = mapping(properties, "storageProfile")
+    os_disk = mapping(storage, "osDisk")
     disk_id = reference_id(os_disk.get("managedDisk"))
     if resource.failure is None and plan.resource(disk_id) is None:
         plan.put(_os_disk(plan, resource, os_disk, disk_id, start))
+    for each in objects(storage, "dataDisks"):
+        disk = plan.resource(reference_id(each.get("managedDisk")))
+        if disk is not None and disk.body.get("managedBy") != resource.id:
+            plan.put(_attached(disk, resource))
+
+
+def _attached(disk: Resource, vm: Resource) -> Resource:
+    own = {**mapping(disk.body, "properties"), "diskState": "Attached"}
+    return msgspec.structs.replace(disk, body={**disk.body, "managedBy": vm.id, "properties": own})
 
 
 def _os_disk(plan: Plan, vm: Resource, os_disk: Json, disk_id: str, start: float) -> Resource:
+    """The disk that is made of the image. It gets the VM's tags of this moment, and no later ones."""
+    uid = plan.uid(disk_id)
     body: Json = {
         "location": vm.location,
         "sku": {"name": mapping(os_disk, "managedDisk").get("storageAccountType"), "tier": "Premium"},
@@ -149,6 +182,7 @@ def _os_disk(plan: Plan, vm: Resource, os_disk: Json, disk_id: str, start: float
             "creationData": {"createOption": "FromImage"},
             "diskSizeGB": os_disk.get("diskSizeGB", 30),
             "diskState": "Attached",
+            "uniqueId": uid,
         },
     }
     for key in ("tags", "zones"):
@@ -161,7 +195,7 @@ def _os_disk(plan: Plan, vm: Resource, os_disk: Json, disk_id: str, start: float
         group=vm.group,
         location=vm.location,
         body=body,
-        uid=plan.uid(disk_id),
+        uid=uid,
         created_at=start + 2,
         ready_at=start + 8,
     )
@@ -299,10 +333,17 @@ def _complete_storage(wanted: Wanted, properties: Json) -> None:
             "Required parameter 'storageProfile' is missing (null).",
             target="storageProfile",
         )
+    if str(os_disk.get("createOption")).lower() == "attach" and wanted.present is None:
+        raise ArmError(
+            400,
+            "InvalidParameter",
+            "Cannot attach an existing OS disk if the VM is created from a platform, user or a shared gallery image.",
+            target="osDisk",
+        )
     version = str(image.get("version", "latest"))
     image["exactVersion"] = images.LATEST if version == "latest" else version
-    suffix = wanted.plan.world.uuid("disk", wanted.id).replace("-", "")
-    os_disk.setdefault("name", f"{wanted.name}_OsDisk_1_{suffix}")
+    suffix = wanted.plan.world.uuid("disk", wanted.uid).replace("-", "")
+    os_disk.setdefault("name", _disk_name(wanted) or f"{wanted.name}_OsDisk_1_{suffix}")
     os_disk["osType"] = "Linux"
     if "diskSizeGb" in os_disk:  # names of properties have no case; this is how `az vm create` writes it
         os_disk["diskSizeGB"] = os_disk.pop("diskSizeGb")
@@ -314,6 +355,12 @@ def _complete_storage(wanted: Wanted, properties: Json) -> None:
         managed.setdefault("storageAccountType", "Premium_LRS")
         managed["id"] = f"{wanted.id.rpartition('/providers/')[0]}/providers/{DISKS}/{os_disk['name']}"
     storage.setdefault("dataDisks", [])
+
+
+def _disk_name(wanted: Wanted) -> str:
+    """The name of the OS disk of a VM that exists: a PUT may leave it out."""
+    body = wanted.present.body if wanted.present else {}
+    return str(mapping(mapping(mapping(body, "properties"), "storageProfile"), "osDisk").get("name", ""))
 
 
 def _check_unchanged(wanted: Wanted, properties: Json, hidden: dict[str, str], body: Json) -> None:

@@ -309,8 +309,10 @@ def _holds(
     return space.version == part.version and part[0] in space and part[-1] in space
 
 
-def guid(wanted: Wanted) -> str:
-    return wanted.plan.world.uuid("guid", wanted.id)
+def guid(wanted: Wanted, key: str = "resourceGuid") -> str:
+    """Another one for each creation, also under a name that was used before; it lives as long as the resource."""
+    present = mapping(wanted.present.body, "properties").get(key) if wanted.present else None
+    return str(present or wanted.plan.world.uuid("guid", wanted.uid))
 
 
 def _keep(properties: Json, present: Json, key: str) -> None:

@@ -26,6 +26,11 @@ class Wanted:
     start: float
 
     @property
+    def uid(self) -> str:
+        """The identity of this creation; it lives as long as the resource."""
+        return self.present.uid if self.present else self.plan.uid(self.id)
+
+    @property
     def properties(self) -> Json:
         found = self.body.get("properties")
         return found if isinstance(found, dict) else {}

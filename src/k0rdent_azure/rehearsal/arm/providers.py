@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from k0rdent_azure.rehearsal.arm import compute, network
+from k0rdent_azure.rehearsal.arm import compute, network, storage
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, PreflightError
 from k0rdent_azure.rehearsal.arm.plan import Wanted
 from k0rdent_azure.rehearsal.records import Json, Resource
@@ -47,6 +47,7 @@ PROVIDERS: dict[str, Provider] = {
         Provider("Microsoft.Network/networkInterfaces", network.interface, (2, 5), (1, 3), (8, 15)),
         Provider("Microsoft.Compute/sshPublicKeys", compute.ssh_public_key, (1, 3), (1, 2), (2, 4)),
         Provider("Microsoft.Compute/disks", compute.disk, (2, 6), (1, 3), (5, 12)),
+        Provider("Microsoft.Storage/storageAccounts", storage.account, (10, 25), (2, 4), (2, 5)),
         Provider("Microsoft.Compute/virtualMachines", compute.virtual_machine, (180, 480), (5, 15), (30, 60)),
     )
 }
@@ -140,7 +141,7 @@ def _new(wanted: Wanted, provider: Provider, shaped: Shaped, start: float) -> Re
         location=wanted.location,
         body=shaped.body,
         hidden=shaped.hidden,
-        uid=compute.unique_id(wanted),
+        uid=wanted.uid,
         created_at=start,
         ready_at=start + duration,
     )

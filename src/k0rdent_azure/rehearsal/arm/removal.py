@@ -37,15 +37,17 @@ def _end(world: World, resource: Resource, start: float) -> float:
 
 
 def followers(world: World, vm: Resource) -> Iterator[Resource]:
-    """What the VM's `deleteOption`s name: its OS disk, its interfaces, and their public addresses."""
+    """What the VM's `deleteOption`s name: its disks, its interfaces, and their public addresses."""
     properties = mapping(vm.body, "properties")
-    os_disk = mapping(mapping(properties, "storageProfile"), "osDisk")
-    if os_disk.get("deleteOption") == "Delete":
-        yield from _present(world, reference_id(os_disk.get("managedDisk")))
+    storage = mapping(properties, "storageProfile")
+    for disk in (mapping(storage, "osDisk"), *objects(storage, "dataDisks")):
+        if disk.get("deleteOption") == "Delete":
+            yield from _present(world, reference_id(disk.get("managedDisk")))
     for reference in objects(mapping(properties, "networkProfile"), "networkInterfaces"):
+        if mapping(reference, "properties").get("deleteOption") != "Delete":
+            continue  # an interface that stays keeps its address
         for nic in _present(world, reference_id(reference)):
-            if mapping(reference, "properties").get("deleteOption") == "Delete":
-                yield nic
+            yield nic
             for configuration in objects(mapping(nic.body, "properties"), "ipConfigurations"):
                 address = mapping(mapping(configuration, "properties"), "publicIPAddress")
                 if mapping(address, "properties").get("deleteOption") == "Delete":

@@ -48,7 +48,7 @@ def _etag(world: World, record: Resource) -> Json:
     """Disks and SSH keys have none."""
     if record.type in (DISKS, SSH_KEYS):
         return {}
-    return {"etag": f'W/"{world.uuid("etag", record.id, record.revision)}"'}
+    return {"etag": f'W/"{world.uuid("etag", record.uid, record.revision)}"'}
 
 
 def listed(world: World, record: Resource, *, expand: str = "") -> Json:
@@ -57,6 +57,7 @@ def listed(world: World, record: Resource, *, expand: str = "") -> Json:
     shown.update({key: record.body[key] for key in ("tags", "sku", "managedBy") if key in record.body})
     if "createdTime" in expand:
         shown["createdTime"] = world.clock.stamp(record.created_at)
+    if "changedTime" in expand:
         shown["changedTime"] = world.clock.stamp(min(record.ready_at, world.clock.now()))
     if "provisioningState" in expand:
         shown["provisioningState"] = record.state(world.clock.now())
