@@ -302,24 +302,128 @@ def test_a_live_run_is_not_disturbed(
 def test_private_keys_are_hidden_everywhere(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = key("k0s-worker-1 secret"), key("another secret")
-    for words in ([f"{PEER}.private_key", new], [PEER, json.dumps({"private_key": new})]):
+    new = key("another secret")
+    for words in (["notes.private_key", new], ["notes", json.dumps({"private_key": new})]):
         assert change(folder, "set", *words) == 2
         captured = capsys.readouterr()
         assert "stdin" in captured.err
         assert new not in captured.out + captured.err
 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{new}\n".encode())))
-    assert change(folder, "set", f"{PEER}.private_key", "-", "--json") == 0
+    assert change(folder, "set", "notes.private_key", "-", "--json") == 0
     captured = capsys.readouterr()
-    assert at(folder, f"{PEER}.private_key") == new
-    assert old not in captured.out
+    assert at(folder, "notes.private_key") == new
     assert new not in captured.out + captured.err + str(data(folder)["events"])
-    assert last_event(folder)["details"] == "(secret) → (secret)"
+    assert last_event(folder)["details"] == "nothing → (secret)"
 
-    assert change(folder, "unset", PEER) == 0
+    assert change(folder, "unset", "notes.private_key") == 0
     captured = capsys.readouterr()
     assert new not in captured.out + captured.err + str(data(folder)["events"])
+
+
+def test_the_deployments_own_keys_are_not_set(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = key("k0s-worker-1 secret"), key("another secret")
+    before = (folder / "deployment-state.yaml").read_bytes()
+    for words in ([f"{PEER}.private_key", new], [PEER, json.dumps({"private_key": new})]):
+        assert change(folder, "set", *words) == 2
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{new}\n".encode())))
+    assert change(folder, "set", f"{PEER}.private_key", "-", "--json") == 2
+    assert change(folder, "unset", f"{PEER}.private_key") == 2
+    captured = capsys.readouterr()
+    assert "recover --rekey" in captured.err
+    assert old not in captured.out + captured.err
+    assert new not in captured.out + captured.err
+    assert (folder / "deployment-state.yaml").read_bytes() == before
+
+
+#: Each kind of identity, below and above the field itself.
+IDENTITY = (
+    "metadata.deployment_id",
+    "metadata.config_digest",
+    "metadata.run.id",
+    "azure_resources",
+    "azure_resources.subscription_id",
+    "azure_resources.generation",
+    "azure_resources.claim",
+    "azure_resources.resource_group",
+    "azure_resources.resource_group.name",
+    "azure_resources.resource_group.owned",
+    "azure_resources.resource_group.id",
+    "azure_resources.resource_group.location",
+    "azure_resources.network.vnet.name",
+    "azure_resources.network.nsg",
+    "azure_resources.ssh_key.local_path",
+    "azure_resources.ssh_key.public_key",
+    "azure_resources.deployment.name",
+    "azure_resources.deployment.scope",
+    "azure_resources.deployment.generation",
+    "azure_resources.baseline",
+    "azure_resources.virtual_machines",
+    "azure_resources.virtual_machines.k0s-worker-9",
+    WORKER,
+    f"{WORKER}.id",
+    f"{WORKER}.nic_id",
+    f"{WORKER}.public_ip_id",
+    f"{WORKER}.role",
+    f"{WORKER}.host_key",
+    f"{WORKER}.host_private_key",
+    "wireguard",
+    "wireguard.peers",
+    PEER,
+    f"{PEER}.public_key",
+    "wireguard.laptop_config",
+    "wireguard.laptop_config.file_path",
+    "wireguard.laptop_config.interface",
+    "k0s_cluster",
+    "k0s_cluster.config_file",
+    "k0s_cluster.kubeconfig_file",
+    "k0s_cluster.workers",
+    "k0s_cluster.controllers.stranger",
+    "k0s_cluster.controllers.k0s-controller.role",
+    "k0rdent",
+    "k0rdent.namespace",
+    "k0rdent.helm_release",
+    "pending_operations",
+    "pending_operations.destroy",
+    "pending_operations.rekey.details.new",
+)
+
+
+@pytest.mark.parametrize("path", IDENTITY)
+def test_identity_is_not_set(folder: Path, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "deployment-state.yaml").read_bytes()
+    for words in (["set", path, "x", "--text"], ["set", path, "{}"], ["unset", path]):
+        assert change(folder, *words) == 2, words
+        err = capsys.readouterr().err
+        assert "cannot be set or unset by hand" in err or "belongs to the engine" in err
+    assert (folder / "deployment-state.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("metadata.deployment_status", "interrupted"),
+        ("metadata.failure", '{"phase": "complete", "message": "m", "at": "2026-01-01T00:00:00Z"}'),
+        (f"{WORKER}.status", "stopped"),
+        (f"{WORKER}.public_ip", "20.1.2.3"),
+        (f"{WORKER}.fqdn", "a.example.org"),
+        (f"{WORKER}.vm_size", "Standard_D4pls_v6"),
+        (f"{WORKER}.availability_zone", '"1"'),
+        (f"{WORKER}.detail", "[looked at]"),
+        (f"{PEER}.endpoint", "20.1.2.3:51820"),
+        (f"{PEER}.config_status", "failed"),
+        ("k0s_cluster.workers.k0s-worker-1.k0s_status", "failed"),
+        ("k0s_cluster.version", "v1.33.3+k0s.0"),
+        ("k0rdent.status", "failed"),
+        ("phases.complete.status", "failed"),
+        ("notes.deployment_id", "mine"),
+        ("notes.id", "mine"),
+    ],
+)
+def test_how_things_are_can_be_set(folder: Path, path: str, value: str) -> None:
+    assert change(folder, "set", path, value) == 0
 
 
 def test_stdin_that_is_not_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

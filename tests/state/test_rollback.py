@@ -355,3 +355,28 @@ def test_other_lines_of_a_hand_edited_file_stay(path: Path) -> None:
     restore(store, creating(), ["cluster"])
     assert "# my VPN\nwireguard:\n" in path.read_text()
     assert "k0rdent: # mine\n" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "metadata.deployment_id",
+        "azure_resources.resource_group.name",
+        "wireguard.laptop_config.file_path",
+        "k0s_cluster.config_file",
+        "k0s_cluster.kubeconfig_file",
+        "k0rdent.namespace",
+        "k0rdent.helm_release",
+    ],
+)
+def test_a_snapshot_with_another_identity_is_refused(path: str) -> None:
+    """Nobody but a hand, or another deployment, can have changed these since."""
+    old = complete()
+    *parents, last = path.split(".")
+    here = old
+    for parent in parents:
+        here = here[parent]
+    here[last] = f"{here[last]}0"
+    with pytest.raises(StateInvalidError) as refused:
+        plan(document(complete()), document(old))
+    assert path.rpartition(".")[2] in refused.value.message

@@ -30,7 +30,9 @@ SET = """\
 Change values in one commit; its event tells the reason and what was changed.
 
 VALUE is JSON where it is JSON (3, true, null, {"a": 1}), else text. A private key is read from stdin only (-).
-What the engine keeps itself is refused, and so is a new key that looks like a slip of one in the schema.
+What can be set is how things are: statuses, addresses, times, versions, details, and keys of your own. What they are is
+refused: names, ids, keys, paths of files, the resource group, the subscription, and all that the engine keeps itself.
+A new key that looks like a slip of one in the schema is refused too.
 While a run holds the deployment nothing is changed (exit code 5), nor after --if-serial was overtaken (4).
 """
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.redaction import REDACTED, redacted_at
-from k0rdent_azure.cli.state_words import Change, changes, unicode_text
+from k0rdent_azure.cli.state_words import Change, changes, refuse_identity, unicode_text
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import LockedError, StateConflictError, StateError, StateInvalidError, UsageError
 
@@ -76,12 +76,14 @@ def _apply(tx: Transaction, args: argparse.Namespace, asked: Sequence[Change]) -
     """Make the changes; returns those that differ from what was there."""
     done: list[Change] = []
     for change in asked:
+        unknown = _guard(tx, change, allowed=args.new) if args.action == "set" else []
+        refuse_identity(change.path, change.keys)
         if args.action == "set":
             there = tx.has(change.keys)
             change.old = tx.get(change.keys) if there else None
             if there and _same(change.old, change.new):
                 continue
-            change.unknown = _guard(tx, change, allowed=args.new)
+            change.unknown = unknown
             tx.set(change.keys, change.new)
         else:
             change.old = _remove(tx, change)

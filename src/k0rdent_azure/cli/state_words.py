@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from k0rdent_azure.errors import UsageError
-
-#: What only the engine writes, and why; a path above one of these would take it along.
-OWNED = {
-    "metadata.serial": "each commit numbers itself",
-    "metadata.lineage": "it is what tells this deployment's file from another's",
-    "metadata.schema_version": "only a migration changes it",
-    "metadata.last_updated": "each commit writes its time",
-    "metadata.secrets": "the `secrets` commands keep it true to what is encrypted",
-    "configuration": "it is the snapshot that the deployment was made with",
-    "event_history": "it vouches for the audit trail",
-    "events": "the audit trail is only ever added to: see `event add`",
-    "api_calls": "it counts the requests that were sent",
-}
+from k0rdent_azure.state.identity import OWNED, identity_at
 
 
 class Change:
@@ -102,10 +91,23 @@ def _refuse_open_secret(change: Change) -> None:
     from k0rdent_azure.state.secrets import values_below
 
     for keys, _ in values_below(change.new, change.keys):
+        path = ".".join(map(str, keys))
+        if identity_at([str(key) for key in keys]) is not None:
+            refuse_identity(path, [str(key) for key in keys])
         raise UsageError(
-            f"{'.'.join(map(str, keys))} is a private key, and everybody on this machine can read a command line",
+            f"{path} is a private key, and everybody on this machine can read a command line",
             hint="give `-` for its value, and the value on stdin",
         )
+
+
+def refuse_identity(path: str, keys: Sequence[str]) -> None:
+    """Raise UsageError where a change at `path` would change what a thing is."""
+    found = identity_at(keys)
+    if found is None:
+        return
+    holds = f"{path} is" if found.path == path else f"{path} holds {found.path},"
+    also = ", not from stdin either" if found.path.endswith("key") else ""
+    raise UsageError(f"{holds} {found.what}: it cannot be set or unset by hand{also}", hint=found.hint)
 
 
 def _refuse_path(change: Change) -> None:

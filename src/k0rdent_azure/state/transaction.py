@@ -63,9 +63,10 @@ class Transaction(Sections):
     def restore(self, data: Mapping[str, object]) -> None:
         """Take over the document `data`, but for what is history: serial, lineage, run, events, requests, intents.
 
-        Raises StateInvalidError where its configuration is another one.
+        Raises StateInvalidError where its configuration is another one, or a name or path that never changes.
         """
         _refuse_other_configuration(self.data, data)
+        _refuse_other_identity(self.data, data)
         kept = {key: self.data[key] for key in _HISTORY if key in self.data}
         metadata = _mapping_at(data, "metadata") | {
             key: value for key, value in _mapping_at(self.data, "metadata").items() if key in _OWN_METADATA
@@ -131,6 +132,17 @@ def _refuse_other_configuration(present: Mapping[str, object], wanted: Mapping[s
         raise StateInvalidError(
             "configuration: the snapshot cannot be changed after creation",
             hint="destroy and deploy again to use another configuration",
+        )
+
+
+def _refuse_other_identity(present: Mapping[str, object], wanted: Mapping[str, object]) -> None:
+    from k0rdent_azure.state.identity import changed_identity
+
+    path = changed_identity(present, wanted)
+    if path is not None:
+        raise StateInvalidError(
+            f"{path} has another value there than in the present state, and never changes while a deployment lives",
+            hint="choose another one: k0rdent-azure snapshot list",
         )
 
 
