@@ -21,6 +21,7 @@
     │   ├── HostKeyMismatchError      7   someone else answers at that address
     │   └── CommandFailedError        7   a command on a host ended non-zero
     ├── ClusterError                  8   k0sctl, k0s or kcm
+    │   └── QuorumError               8   etcd would lose its majority, or nobody could say that it keeps it
     ├── PrerequisiteError             9   a tool or a right is missing on this machine
     ├── DeclinedError                10   the user, or the missing terminal, did not confirm
     │                                11, 12   results of `validate`: drift, and something could not be read
@@ -230,6 +231,13 @@ class ClusterError(K0rdentAzureError):
     """k0sctl, k0s or kcm."""
 
     exit_code = 8
+
+
+class QuorumError(ClusterError):
+    """A controller was about to go without which etcd would lose its majority, or nobody could say that it keeps it.
+
+    Nothing was done to that controller.
+    """
 
 
 class PrerequisiteError(K0rdentAzureError):

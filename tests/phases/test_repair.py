@@ -65,6 +65,11 @@ GONE = finding("missing", "recreate", VM, "k0s-worker-1")
         (finding("changed", "resize", VM, WORKER, "size"), {"again": [WORKER]}),
         (finding("changed", "restore", VM, WORKER, "tags.x"), {"again": [WORKER]}),
         (finding("changed", "recreate", VM, "k0s-controller", "ssh_public_keys"), {"anew": ["k0s-controller"]}),
+        (finding("changed", "restore", VM, "k0s-controller", "tags.x"), {"again": ["k0s-controller"]}),
+        (
+            finding("changed", "resize", VM, "k0s-controller", "size"),
+            {"again": ["k0s-controller"], "restarting": ["k0s-controller"]},
+        ),
         (finding("missing", "recreate", GROUP, NAMES.resource_group), {"everything": True}),
     ],
 )  # fmt: skip
@@ -78,6 +83,8 @@ def test_each_finding_has_its_repair(found: Finding, expected: dict[str, object]
         "shared": False,
         "everything": False,
         "left": [],
+        "restarting": [],
+        "later": [],
     }
     assert msgspec.structs.asdict(wanted) == nothing | expected
     assert not wanted.is_empty
@@ -117,11 +124,27 @@ def test_of_two_controllers_that_failed_one_is_made_anew() -> None:
         for name in ("k0s-controller", "k0s-controller-2")
     ]
     wanted = planned(*failed, controllers=3)
-    assert (wanted.anew, wanted.left) == (["k0s-controller"], [failed[1]])
+    assert (wanted.anew, wanted.later, wanted.left) == (["k0s-controller"], ["k0s-controller-2"], [])
     gone = finding("missing", "recreate", VM, "k0s-controller-3")
-    assert planned(failed[0], gone, controllers=3).left == [failed[0]]
+    assert planned(failed[0], gone, controllers=3).later == ["k0s-controller"]
     off = finding("changed", "start", VM, "k0s-controller-3", "power_state")
-    assert planned(failed[0], off, controllers=3).left == [failed[0]]
+    waiting = planned(failed[0], off, controllers=3)
+    assert (waiting.anew, waiting.start, waiting.later) == ([], ["k0s-controller-3"], ["k0s-controller"])
+
+
+def test_a_controller_that_is_resized_takes_its_turn_too() -> None:
+    """A new size restarts a VM: two at once, or one beside one that is deleted, would be two members less."""
+    sizes = [finding("changed", "resize", VM, name, "size") for name in ("k0s-controller", "k0s-controller-2")]
+    failed = finding("changed", "recreate", VM, "k0s-controller-3", "provisioning_state")
+    tags = finding("changed", "restore", VM, "k0s-controller-3", "tags.x")
+    wanted = planned(*sizes, tags)
+    assert (wanted.again, wanted.later) == (["k0s-controller-3", "k0s-controller"], ["k0s-controller-2"])
+    wanted = planned(*sizes, failed)
+    assert (wanted.anew, wanted.again) == (["k0s-controller-3"], [])
+    assert wanted.later == ["k0s-controller", "k0s-controller-2"]
+    spared = wanted.without_disturbance({"k0s-controller-3"})
+    assert spared.is_empty
+    assert spared.later == ["k0s-controller-3", "k0s-controller", "k0s-controller-2"]
 
 
 def test_a_vm_that_is_made_anew_is_not_started_or_sent_as_well() -> None:

@@ -82,16 +82,17 @@ async def vm_statuses(client: ArmClient, subscription: str) -> list[VmStatusView
     """
     path = f"/subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines"
     found = await client.list(path, api_version=versions.COMPUTE, query={"statusOnly": "true"})
-    return [_status(item) for item in found]
+    return [status_of(item) for item in found]
 
 
 async def group_vm_statuses(client: ArmClient, subscription: str, group: str) -> list[VmStatusView]:
     """The same for one group, but without power states: one list; [] where the group is gone."""
     path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines"
-    return [_status(item) for item in await _list_if_any(client, path, versions.COMPUTE)]
+    return [status_of(item) for item in await _list_if_any(client, path, versions.COMPUTE)]
 
 
-def _status(item: Mapping[str, object]) -> VmStatusView:
+def status_of(item: Mapping[str, object]) -> VmStatusView:
+    """The condition of a VM from a body with its instance view."""
     state = text(mapping(item, "properties"), "provisioningState") or _code(item, "ProvisioningState")
     return VmStatusView(text(item, "id"), state, _power_state(item))
 

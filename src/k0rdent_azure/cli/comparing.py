@@ -65,7 +65,7 @@ async def _compare(
     from k0rdent_azure.phases.host_comparison import HostComparison, compare_hosts
     from k0rdent_azure.phases.validation import again, down, validate
 
-    ctx = _context(workspace)
+    ctx = looking(workspace, "validate")
     try:
         compared = await validate(ctx.config, ctx.names, state, ctx.outside)
         requests = sum(ctx.outside.ledger.counts().values())
@@ -79,7 +79,7 @@ async def _compare(
     return _report(ctx.state, compared, hosts, rules, args, requests=requests, run=run, synced=synced)
 
 
-def _context(workspace: Workspace) -> Context:
+def looking(workspace: Workspace, command: str) -> Context:
     """The deployment with its ways to the outside; none of them changes anything in Azure."""
     from k0rdent_azure.cli.cloud import A_LOOK, outside
     from k0rdent_azure.phases.context import Context
@@ -95,7 +95,7 @@ def _context(workspace: Workspace) -> Context:
         outside=outside(config, workspace, retries=A_LOOK, read_only=True),
         observer=Progress(quiet=True),
         interrupt=Interrupt(),
-        command="validate",
+        command=command,
     )
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.comparing import EXIT_CODES, look, show
 from k0rdent_azure.cli.deploy import continue_deployment
+from k0rdent_azure.cli.quorum_look import look_at_etcd
 from k0rdent_azure.cli.running import confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import StateConflictError
+from k0rdent_azure.report.text import clean
 
 if TYPE_CHECKING:
     from k0rdent_azure.phases.repair import RepairPlan
     from k0rdent_azure.report.findings import Validation
     from k0rdent_azure.state.transaction import Transaction
+
+_VM = "microsoft.compute/virtualmachines"
 
 
 def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> int:
@@ -25,12 +30,13 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
     document = workspace.store().read()
     config, names = snapshot_of(workspace)
     wanted = plan(told.findings, config, names, document.state)
+    wanted, etcd = _spare(workspace, told, wanted)
     if not args.json:
         show(told, args)
-        _show_plan(wanted)
+        _show_plan(wanted, etcd)
     if wanted.is_empty or args.dry_run:
         if args.json:
-            _print_json(told, wanted, done=False)
+            _print_json(told, wanted, etcd, done=False)
         return EXIT_CODES[told.verdict]
     confirm("Do that?", yes=args.yes)
 
@@ -43,22 +49,62 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
         continue_deployment(workspace, args, intent=intent, show=False)
     after = look(workspace, args)
     if args.json:
-        _print_json(after, wanted, done=True)
+        _print_json(after, wanted, etcd, done=True)
     else:
         show(after, args)
     return EXIT_CODES[after.verdict]
 
 
-def _show_plan(wanted: RepairPlan) -> None:
+def _spare(workspace: Workspace, told: Validation, wanted: RepairPlan) -> tuple[RepairPlan, list[str]]:
+    """The plan without what etcd does not allow now, and how etcd is, in words; [] if it plays no part."""
+    members = look_at_etcd(workspace, wanted.disturbed, command="validate", powers=_Powers(told))
+    if members is None:
+        return wanted, []
+    controllers = {each.name for each in members.controllers} & {*wanted.disturbed}
+    refusal = members.refusal(controllers, act="deleted or restarted")
+    if refusal is None:
+        return wanted, [members.told()]
+    return wanted.without_disturbance(controllers), [members.told(), f"not now: {refusal.message}"]
+
+
+class _Powers(Mapping[str, "str | None"]):
+    """Power states as the comparison just read them; "" if anything was unreadable: then it may have been this."""
+
+    def __init__(self, told: Validation) -> None:
+        vms = [each for each in (*told.findings, *told.ignored) if each.type.lower() == _VM]
+        self._found: dict[str, str | None] = {
+            each.name: None if each.kind == "missing" else f"VM {each.found}"
+            for each in vms
+            if each.kind == "missing" or each.field == "power_state"
+        }
+        self._others = "" if told.unread else "VM running"
+
+    def __getitem__(self, name: str) -> str | None:
+        return self._found.get(name, self._others)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _show_plan(wanted: RepairPlan, etcd: Sequence[str]) -> None:
     lines = [f"would {step}" for step in wanted.steps] or ["there is nothing here that a repair could do"]
+    lines += [clean(line) for line in etcd]
+    if wanted.later:
+        lines.append(f"controllers go one at a time: run this again for {', '.join(wanted.later)}")
     if wanted.left:
         lines.append(f"{len(wanted.left)} of these are left to you: what to do stands beside each")
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
 
 
-def _print_json(told: Validation, wanted: RepairPlan, *, done: bool) -> None:
+def _print_json(told: Validation, wanted: RepairPlan, etcd: Sequence[str], *, done: bool) -> None:
+    """`later` and `etcd` are there only if they say something."""
     from k0rdent_azure.cli.output import print_json
     from k0rdent_azure.report.findings import document
 
-    print_json({**document(told), "repair": {"done": done, "steps": wanted.steps}})
+    more = {"later": wanted.later, "etcd": list(etcd)}
+    steps = {"done": done, "steps": wanted.steps, **{key: value for key, value in more.items() if value}}
+    print_json({**document(told), "repair": steps})

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.quorum_look import look_at_etcd
 from k0rdent_azure.cli.running import add_run_arguments, confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import UsageError
 
 if TYPE_CHECKING:
+    from k0rdent_azure.phases.quorum import Members
     from k0rdent_azure.phases.replace import Replacement
 
 EPILOG = """\
@@ -23,7 +25,8 @@ examples:
 
 For a VM that is broken, or has to move. Its disk goes, and its public address changes; its name, private address, SSH
 host key and WireGuard key stay. It joins the cluster again; pods on it are not drained first. A controller is replaced
-only where the others keep etcd's majority. Interrupted, `resume` finishes it.
+only if the others keep etcd's majority: etcd is asked now, and again right before the deletion. Interrupted, `resume`
+finishes it.
 """
 
 
@@ -50,13 +53,19 @@ def run(args: argparse.Namespace) -> int:
     name = _name(args.resource)
     if args.dry_run:
         config, _ = snapshot_of(workspace)
-        _show(plan(config, workspace.store().read().state, name, zone=args.zone), args)
+        wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
+        members = look_at_etcd(workspace, [name], command="replace")
+        if members is not None and members.listed:
+            _refuse(members, name)
+        _show(wanted, members, args)
         return 0
     with workspace.run_lock().acquire("replace"):
         config, _ = snapshot_of(workspace)
         wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
+        members = look_at_etcd(workspace, [name], command="replace")
         if not args.json:
-            _show(wanted, args)
+            _show(wanted, members, args)
+        _refuse(members, name)
         confirm(f"Delete {name} with its disk, and make it anew?", yes=args.yes)
         return continue_deployment(workspace, args, intent=lambda tx: mark(tx, wanted))
 
@@ -70,13 +79,23 @@ def _name(resource: str) -> str:
     return name
 
 
-def _show(wanted: Replacement, args: argparse.Namespace) -> None:
+def _refuse(members: Members | None, name: str) -> None:
+    """Raise QuorumError if etcd cannot spare the controller as it is now, or nobody can say."""
+    refusal = members.refusal({name}, act="replaced") if members is not None else None
+    if refusal is not None:
+        raise refusal
+
+
+def _show(wanted: Replacement, members: Members | None, args: argparse.Namespace) -> None:
+    import msgspec
+
     from k0rdent_azure.cli.output import print_json
     from k0rdent_azure.report.text import clean
 
+    etcd = [] if members is None else [members.told()]
     if args.json:
-        print_json(wanted)
+        print_json({**msgspec.to_builtins(wanted), "etcd": etcd})
         return
-    lines = [f"- {part}" for part in wanted.goes] + [f"+ {part}" for part in wanted.comes]
+    lines = [f"- {part}" for part in wanted.goes] + [f"+ {part}" for part in wanted.comes] + etcd
     sys.stdout.writelines(f"{clean(line)}\n" for line in lines)
     sys.stdout.flush()

@@ -13,6 +13,8 @@ class AzureSetup:
     name: PhaseName = "azure_setup"
 
     async def run(self, ctx: Context) -> None:
+        # First what brings VMs back: then others may go.
+        await repair.start(ctx)
         await vm_removal.finish(ctx)
         await repair.carry_out(ctx)
         if submission.is_due(ctx.state):

@@ -13,9 +13,10 @@ from collections.abc import Collection, Sequence
 
 from k0rdent_azure.cluster.kcm import kubectl_command
 from k0rdent_azure.config.topology import Host
+from k0rdent_azure.phases import etcd_health
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.etcd_health import MEMBER_LIST, UNIT
 
-_UNIT = "/etc/systemd/system/k0scontroller.service"
 #: etcd's port for its peers.
 _PORT = 2380
 
@@ -31,8 +32,8 @@ async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
     if not there or not lost:
         return
     target = ctx.vpn_target(there[0], ctx.state.azure_resources.virtual_machines[there[0].name])
-    listed = await ctx.ssh.run(target, "sudo -n k0s etcd member-list")
-    members = _addresses(listed.stdout)
+    listed = await ctx.ssh.run(target, MEMBER_LIST)
+    members = _urls(listed.stdout)
     for host in lost:
         if f"https://{host.private_ip}:{_PORT}" not in members:
             continue
@@ -46,13 +47,15 @@ async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
 async def dismiss(ctx: Context, nodes: Sequence[Host]) -> None:
     """Take nodes out of a cluster that goes on without them: out of etcd, and as Node objects. Can be repeated.
 
-    Raises HostError, HostUnreachableError where no other controller answers.
+    One controller after the other, each only if etcd keeps its majority without it: raises QuorumError. Raises
+    HostError, HostUnreachableError if no other controller answers.
     """
     names = {host.name for host in nodes}
     asked = next(host for host in ctx.hosts if host.role == "controller" and host.name not in names)
     target = ctx.vpn_target(asked, ctx.state.azure_resources.virtual_machines[asked.name])
-    members = _addresses((await ctx.ssh.run(target, "sudo -n k0s etcd member-list")).stdout)
+    members = _urls((await ctx.ssh.run(target, MEMBER_LIST)).stdout)
     for host in nodes:
+        await etcd_health.refuse_loss(ctx, {host.name}, act="taken out of etcd", leaving=True)
         if f"https://{host.private_ip}:{_PORT}" in members:
             await ctx.ssh.run(target, f"sudo -n k0s etcd leave --peer-address {shlex.quote(host.private_ip)}")
         words = ["delete", "node", host.name, "--ignore-not-found"]
@@ -63,15 +66,12 @@ async def without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:
     """Those controllers on which k0s was never installed: new machines."""
     vms = ctx.state.azure_resources.virtual_machines
     found = await asyncio.gather(
-        *(
-            ctx.ssh.run(ctx.vpn_target(host, vms[host.name]), f"test -e {_UNIT}", check=False)
-            for host in hosts
-        )
+        *(ctx.ssh.run(ctx.vpn_target(host, vms[host.name]), f"test -e {UNIT}", check=False) for host in hosts)
     )
     return [host for host, result in zip(hosts, found, strict=True) if result.exit_status == 1]
 
 
-def _addresses(text: str) -> set[str]:
+def _urls(text: str) -> set[str]:
     """Of `k0s etcd member-list`: peer URLs by name, under `members`."""
     try:
         document = json.loads(text)

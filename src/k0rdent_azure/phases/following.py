@@ -16,7 +16,7 @@ import msgspec
 from k0rdent_azure.cluster import kcm
 from k0rdent_azure.config.topology import LAPTOP, Host
 from k0rdent_azure.errors import StateError
-from k0rdent_azure.phases import arm, etcd_members, vm_removal
+from k0rdent_azure.phases import arm, etcd_health, etcd_members, turns, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.destroy import wait_until_gone
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
@@ -237,7 +237,15 @@ async def _remove(ctx: Context, found: Sequence[Resource]) -> None:
         await arm.forget_deployment(ctx)
     elif leaving_vms:
         ctx.step(f"deleting {', '.join(sorted(leaving_vms))}")
-        await vm_removal.remove(ctx, sorted(leaving_vms))
+        await _remove_vms(ctx, sorted(leaving_vms), whole=whole_cluster)
+
+
+async def _remove_vms(ctx: Context, names: Sequence[str], *, whole: bool) -> None:
+    """`whole` says that no controller is to stay; else none goes whom etcd needs."""
+    for wave in [names] if whole else turns.waves(ctx, names):
+        if not whole:
+            await etcd_health.refuse_loss(ctx, wave, act="deleted")
+        await vm_removal.remove(ctx, wave)
 
 
 async def _uninstall(ctx: Context) -> None:

@@ -5,12 +5,13 @@ Nothing that is not ours is touched: a foreign VM is told of, never removed. Wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names, hosts
+from k0rdent_azure.errors import QuorumError
 from k0rdent_azure.phases import arm, replace, submission, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.finding import Finding
@@ -24,7 +25,8 @@ _VM = "microsoft.compute/virtualmachines"
 class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     """VMs by what is done with them; `shared` says that network, rules, key and group are sent as they should be.
 
-    `left` is what no program should decide.
+    `restarting` are controllers of `again` that may be restarted by it. `later` are controllers whose turn
+    comes with another repair: etcd needs them while others are away. `left` is what no program should decide.
     """
 
     #: Deleted where they are, and made anew.
@@ -38,10 +40,28 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether the whole group is gone.
     everything: bool
     left: list[Finding]
+    restarting: list[str] = []
+    later: list[str] = []
 
     @property
     def is_empty(self) -> bool:
         return not (self.anew or self.gone or self.start or self.again or self.shared or self.everything)
+
+    @property
+    def disturbed(self) -> list[str]:
+        """Controllers, among others, that are deleted or may be restarted: etcd has to spare them."""
+        return [*self.anew, *self.restarting]
+
+    def without_disturbance(self, controllers: Collection[str]) -> RepairPlan:
+        """The same without what etcd does not allow now."""
+        put_off = [name for name in self.disturbed if name in controllers]
+        return msgspec.structs.replace(
+            self,
+            anew=[name for name in self.anew if name not in put_off],
+            again=[name for name in self.again if name not in put_off],
+            restarting=[],
+            later=_each([*put_off, *self.later]),
+        )
 
     @property
     def steps(self) -> list[str]:
@@ -67,7 +87,9 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
     start: list[str] = []
     again: list[str] = []
     left: list[Finding] = []
+    #: Deleting them costs etcd a member, and so may sending them again.
     failing: list[tuple[Host, Finding]] = []
+    restarted: list[tuple[Host, Finding]] = []
     shared = everything = False
     for finding in found:
         host, kind = by_part.get(finding.name.lower()), finding.type.lower()
@@ -87,12 +109,17 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
             gone.append(host.name)
         elif finding.repair == "recreate" and kind == _VM:
             failing.append((host, finding))
+        elif host.role == "controller" and not (finding.field or "").startswith("tags"):
+            restarted.append((host, finding))
         else:
             again.append(host.name)
-    kept = _spared(config, state, failing, {*gone, *start})
-    anew = [host.name for host, _ in failing if host.name not in kept]
-    left += [finding for host, finding in failing if host.name in kept]
-    made = {*anew, *gone}
+    waiting, never = _spared(config, state, [*failing, *restarted], {*gone, *start})
+    spared = {*waiting, *never}
+    anew = [host.name for host, _ in failing if host.name not in spared]
+    restarting = _each([host.name for host, _ in restarted if host.name not in spared])
+    again += restarting
+    left += [finding for host, finding in (*failing, *restarted) if host.name in never]
+    made = {*anew, *gone, *spared}
     return RepairPlan(
         anew=_each(anew),
         gone=_each(gone),
@@ -101,20 +128,28 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
         shared=shared,
         everything=everything,
         left=left,
+        restarting=[name for name in restarting if name not in made],
+        later=waiting,
     )
 
 
 def _spared(
-    config: Config, state: State, failing: Iterable[tuple[Host, Finding]], down: set[str]
-) -> set[str]:
-    """Controllers that must not be deleted while others are `down` or go too: etcd would lose its majority."""
-    spared: set[str] = set()
-    for host, _ in failing:
-        if host.role == "worker" or replace.keeps_majority(config, state, {*down, host.name}):
-            down = {*down, host.name}
-        else:
-            spared.add(host.name)
-    return spared
+    config: Config, state: State, touched: Iterable[tuple[Host, Finding]], down: set[str]
+) -> tuple[list[str], list[str]]:
+    """Controllers that are not touched now: those whose turn comes later, and those that etcd can never spare.
+
+    This only spares the question: whether the one that is left may go is asked when it goes.
+    """
+    controllers = [host.name for host in hosts(config) if host.role == "controller"]
+    names = _each([host.name for host, _ in touched if host.name in controllers])
+    if not replace.has_cluster(state):
+        return [], []
+    if len(controllers) < 3:
+        return [], names
+    for index, name in enumerate(names):
+        if 2 * len({*controllers} - down - {name}) > len(controllers):
+            return [*names[:index], *names[index + 1 :]], []
+    return names, []
 
 
 def mark(tx: Transaction, wanted: RepairPlan) -> None:
@@ -147,22 +182,42 @@ def _each(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-async def carry_out(ctx: Context) -> None:
-    """Start and send what a pending repair names; nothing pending costs nothing. Can be repeated."""
-    operation = ctx.state.pending_operations.get(submission.REPAIR)
-    if operation is None:
+async def start(ctx: Context) -> None:
+    """Start what a pending repair names; nothing pending costs nothing. Can be repeated."""
+    details = _pending(ctx)
+    if details is None or not details.start:
         return
-    details = msgspec.convert(operation.details, _Details)
     await arm.choose_subscription(ctx)
     ctx.interrupt.checkpoint()
     vms = ctx.state.azure_resources.virtual_machines
     there = [name for name in details.start if vms[name].id and vms[name].status in ("running", "stopped")]
     await arm.start_vms(ctx, there)
+
+
+async def carry_out(ctx: Context) -> None:
+    """Send what a pending repair names, and end it if nothing is to be sent. Can be repeated.
+
+    Raises QuorumError if that would restart a controller that etcd needs: then the repair ends, and nothing was sent.
+    """
+    details = _pending(ctx)
+    if details is None:
+        return
     if details.shared or details.again:
-        await submission.submit(ctx, again=details.again)
+        try:
+            await submission.submit(ctx, again=details.again)
+        except QuorumError as error:
+            with ctx.commit() as tx:
+                tx.end_operation(submission.REPAIR)
+                ctx.event(tx, "repair_withdrawn", error.message)
+            raise
         return
     with ctx.commit() as tx:
         tx.end_operation(submission.REPAIR)
+
+
+def _pending(ctx: Context) -> _Details | None:
+    operation = ctx.state.pending_operations.get(submission.REPAIR)
+    return None if operation is None else msgspec.convert(operation.details, _Details)
 
 
 class _Details(msgspec.Struct, kw_only=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import msgspec
 
 from k0rdent_azure.config.model import Config
@@ -34,6 +32,7 @@ def plan(config: Config, state: State, name: str, *, zone: str | None = None) ->
         known = ", ".join(state.azure_resources.virtual_machines) or "none yet"
         raise UsageError(f"there is no VM {name[:80]!r} in this deployment", hint=f"there are: {known}")
     _refuse_last(config, state, host)
+    _refuse_second(config, state, host)
     there = vm.availability_zone or ""
     chosen = there if zone is None else _zone(config, host, zone)
     return Replacement(
@@ -62,8 +61,11 @@ def mark(tx: Transaction, wanted: Replacement) -> None:
 
 
 def _goes(vm: VirtualMachine, name: str) -> list[str]:
+    seen = (
+        f"{vm.status} when it was last looked at, {vm.last_checked}" if vm.last_checked else "never looked at"
+    )
     address = f"public address {vm.public_ip}" if vm.public_ip else "its public address"
-    return [f"VM {name} ({vm.status}), with its disk and all on it", address]
+    return [f"VM {name} ({seen}), with its disk and all on it", address]
 
 
 def _zone(config: Config, host: Host, zone: str) -> str:
@@ -77,28 +79,29 @@ def _zone(config: Config, host: Host, zone: str) -> str:
 
 
 def _refuse_last(config: Config, state: State, host: Host) -> None:
-    """etcd needs a majority of its members at every moment: of three, one may go; of two, none."""
-    cluster = state.k0s_cluster
-    has_cluster = cluster is not None and cluster.status != "not_deployed"
-    if host.role != "controller" or not has_cluster:
+    """Of two controllers etcd can spare none. Whether it can spare this one of more is asked when it goes."""
+    if host.role != "controller" or not has_cluster(state):
         return
     count = config.cluster.controllers.count
-    if not keeps_majority(config, state, {host.name}):
+    if count < 3 and state.azure_resources.virtual_machines[host.name].status != "deleted":
         raise UsageError(
             f"{host.name} is one of {count} controllers: without it etcd loses its majority, and the cluster with it",
-            hint="destroy and deploy, with three controllers or more"
-            if count < 3
-            else "bring the others back first: k0rdent-azure status --refresh, then resume",
+            hint="destroy and deploy, with three controllers or more",
         )
 
 
-def keeps_majority(config: Config, state: State, without: Collection[str]) -> bool:
-    """Whether more than half of the controllers run without these; a cluster that is not there has nothing to lose."""
-    cluster, vms = state.k0s_cluster, state.azure_resources.virtual_machines
-    if cluster is None or cluster.status == "not_deployed":
-        return True
-    controllers = [host.name for host in hosts(config) if host.role == "controller"]
-    left = [
-        name for name in controllers if name not in without and name in vms and vms[name].status == "running"
-    ]
-    return len(left) > len(controllers) // 2
+def _refuse_second(config: Config, state: State, host: Host) -> None:
+    """Controllers go one at a time: two marks would be two members less at once."""
+    vms = state.azure_resources.virtual_machines
+    others = [each.name for each in hosts(config) if each.role == "controller" and each.name != host.name]
+    going = [name for name in others if name in vms and vms[name].status == "deleting"]
+    if host.role == "controller" and going:
+        raise UsageError(
+            f"{', '.join(going)} is being replaced, and controllers go one at a time",
+            hint="finish that first: k0rdent-azure resume",
+        )
+
+
+def has_cluster(state: State) -> bool:
+    """Whether the state knows of a cluster that could be lost."""
+    return state.k0s_cluster is not None and state.k0s_cluster.status != "not_deployed"

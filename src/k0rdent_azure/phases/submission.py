@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from k0rdent_azure.azure.deployments import ENDED, DeploymentView
 from k0rdent_azure.errors import AzureRequestError
-from k0rdent_azure.phases import arm, refusal
+from k0rdent_azure.phases import arm, refusal, turns
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.model import ArmDeployment, PendingOperation, State
 
@@ -76,6 +76,7 @@ def _generation(recorded: ArmDeployment | None, pending: PendingOperation | None
 async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
     ctx.interrupt.checkpoint()
     await arm.refuse_foreign_vms(ctx)
+    await turns.refuse_restarts(ctx, only)
     repair = ctx.state.pending_operations.get(REPAIR)
     shared = _shared_is_due(ctx, only, generation, repair)
     with ctx.commit() as tx:

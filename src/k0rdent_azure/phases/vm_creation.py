@@ -161,7 +161,7 @@ class VmCreation:
 def _too_late(ctx: Context, watch: Watch) -> HostError:
     if watch.silent:
         return HostUnreachableError(
-            f"Azure says that the VMs run, but {', '.join(watch.silent)} cannot be reached over SSH",
+            f"{', '.join(watch.silent)} cannot be reached over SSH, and Azure does not say that they are off",
             hint="check that TCP port 22 may leave this network, then run resume",
         )
     slow = ", ".join(host.name for host in ctx.hosts if host.name not in watch.ready)

@@ -6,13 +6,13 @@ Every attempt is an event.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from k0rdent_azure.azure import deployments
 from k0rdent_azure.azure.arm_errors import vm_of
 from k0rdent_azure.azure.deployments import DeploymentView, VmFailure
-from k0rdent_azure.errors import AzureError
-from k0rdent_azure.phases import arm, placement, refusal, submission, vm_removal
+from k0rdent_azure.errors import AzureError, QuorumError
+from k0rdent_azure.phases import arm, etcd_health, placement, refusal, submission, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.transaction import Transaction
 
@@ -23,7 +23,8 @@ REVIVALS = 3
 async def after_failure(ctx: Context, view: DeploymentView) -> None:
     """Submit again where all that Azure lacks is room in a zone, and the configuration names another one.
 
-    Raises DeploymentFailedError where that is not so, after recording which VMs failed.
+    Raises DeploymentFailedError if that is not so, after recording which VMs failed, and QuorumError if etcd would not
+    survive it.
     """
     error, failed = await arm.failure(ctx, view)
     failures = {
@@ -31,9 +32,14 @@ async def after_failure(ctx: Context, view: DeploymentView) -> None:
     }
     only_room = placement.lacks_room(failures) and all(vm_of(each.resource_id) for each in failed)
     moves = _moves(ctx, failures) if only_room else {}
+    refused = await _refusal(ctx, moves)
+    if refused is not None:
+        moves = {}
     with ctx.commit() as tx:
         for name, failure in failures.items():
             _record_failure(ctx, tx, name, failure, moves.get(name))
+    if refused is not None:
+        raise refused
     if not moves:
         await refusal.advise(ctx, error)
         raise error
@@ -79,6 +85,15 @@ async def _moved(ctx: Context, silent: Sequence[str]) -> bool:
                     tx, "vm_address_changed", f"its address is {address}, not {known[name]}", resource=name
                 )
     return bool(moved)
+
+
+async def _refusal(ctx: Context, moves: Collection[str]) -> QuorumError | None:
+    """Why those that found no room must not be deleted; asked before anything says that they are to go."""
+    try:
+        await etcd_health.refuse_loss(ctx, moves, act="moved to another zone")
+    except QuorumError as refused:
+        return refused
+    return None
 
 
 def _is_ours(ctx: Context, name: str) -> bool:

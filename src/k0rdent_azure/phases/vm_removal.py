@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from k0rdent_azure.azure.removal import CASCADE_PASSES
 from k0rdent_azure.errors import AzureError
-from k0rdent_azure.phases import arm
+from k0rdent_azure.phases import arm, turns
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.state.transaction import Transaction
 
@@ -54,7 +54,8 @@ def mark_gone(tx: Transaction, name: str) -> None:
 async def finish(ctx: Context) -> None:
     """Delete every VM that is marked, and wait until Azure has none of them; nothing marked costs nothing.
 
-    One that a refresh found deleted is made anew as well. Raises AzureError where Azure does not delete them in time.
+    One that a refresh found deleted is made anew as well. Raises AzureError if Azure does not delete them in time, and
+    QuorumError if etcd would not survive it: then nothing was deleted.
     """
     vms = ctx.state.azure_resources.virtual_machines
     going = [name for name, vm in vms.items() if vm.status == "deleting"]
@@ -62,6 +63,7 @@ async def finish(ctx: Context) -> None:
     if going:
         await arm.choose_subscription(ctx)
         ctx.interrupt.checkpoint()
+        going = await turns.admit(ctx, going)
         ctx.step(f"deleting {', '.join(going)}")
         await remove(ctx, going)
     if going or gone:

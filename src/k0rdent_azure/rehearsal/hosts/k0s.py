@@ -67,6 +67,15 @@ class K0s:
         cluster = self.cluster
         return cluster is not None and self.host in serving(cluster, self.site.hosts(), self.site.now())
 
+    def _runs_etcd(self) -> bool:
+        """One that was removed from the cluster stops by itself."""
+        cluster = self.cluster
+        return (
+            cluster is not None
+            and self.host.hostname in cluster.members
+            and self.host.node_ready(self.site.now())
+        )
+
     def download(self, process: Process, url: str, target: str | None) -> int:
         """The binary that a release URL would give; its version and architecture come from the name."""
         match = re.search(r"/k0s-(v\d[^/]*)-(amd64|arm64)(?:\.exe)?$", unquote(url))
@@ -102,15 +111,17 @@ class K0s:
             from k0rdent_azure.rehearsal.hosts.kubectl import kubectl  # it needs this class in turn
 
             return await kubectl(process, words[1:], self)
-        return self._administration(process, words, path, version)
+        return await self._administration(process, words, path, version)
 
-    def _administration(self, process: Process, words: list[str], path: str, version: str) -> int:
+    async def _administration(self, process: Process, words: list[str], path: str, version: str) -> int:
         if words[0] == "install" and words[1:2] in (["controller"], ["worker"]):
             return self._install(process, [path, *words[1:]], version)
+        if words[0] == "etcd":
+            return await self._etcd(process, words)
         commands = {
             "start": self._service, "stop": self._service, "status": self._status, "reset": self._reset,
             "token": self._token, "config": self._config, "validate": self._config,
-            "kubeconfig": self._kubeconfig, "etcd": self._etcd,
+            "kubeconfig": self._kubeconfig,
         }  # fmt: skip
         if words[0] not in commands:
             return process.fail(f'Error: unknown command "{" ".join(words[:2])}" for "k0s"')
@@ -320,10 +331,17 @@ class K0s:
             return process.fail("Error: no kind ClusterConfig in the document")
         return 0
 
-    def _etcd(self, process: Process, words: list[str]) -> int:
+    async def _etcd(self, process: Process, words: list[str]) -> int:
+        """Asks the etcd of this very machine, with a read that needs the majority: without one it waits for ever."""
         cluster = self.cluster
-        if cluster is None or not self.serving():
-            return process.fail("Error: can't list etcd cluster members: context deadline exceeded")
+        if cluster is None or not self.node or not self.node.controller or not self._runs_etcd():
+            return process.fail(
+                "Error: can't list etcd cluster members: rpc error: code = Unavailable desc = connection error: "
+                'desc = "transport: Error while dialing: dial tcp 127.0.0.1:2379: connect: connection refused"'
+            )
+        await self.site.until(lambda: self.serving() or not self._runs_etcd())
+        if not self.serving():
+            return process.fail("Error: can't list etcd cluster members: context canceled")
         if words[1:2] == ["leave"]:
             peer = flag(words, "--peer-address", self._peer_address())
             cluster.members = {

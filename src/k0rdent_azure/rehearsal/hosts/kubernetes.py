@@ -153,7 +153,10 @@ def load_clusters(folder: Path) -> dict[str, Cluster]:
 
 
 def serving(cluster: Cluster, hosts: list[Host], now: float) -> list[Host]:
-    """The controllers whose API server answers: ready ones, while they are a majority of etcd's members."""
+    """The controllers whose API server answers: ready members, while they are a majority of etcd's members.
+
+    One that is off, or gone, stays a member until it leaves; one that left serves nobody, however well it runs.
+    """
     ready = [
         host
         for host in hosts
@@ -164,7 +167,7 @@ def serving(cluster: Cluster, hosts: list[Host], now: float) -> list[Host]:
     ]
     members = {name for name, member in cluster.members.items() if member.since <= now}
     voters = [host for host in ready if host.hostname in members]
-    return ready if len(voters) * 2 > len(members) else []
+    return voters if len(voters) * 2 > len(members) else []
 
 
 def node_objects(cluster: Cluster, hosts: list[Host], now: float) -> list[Object]:

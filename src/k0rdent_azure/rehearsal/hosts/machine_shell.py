@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from k0rdent_azure.rehearsal.hosts import cloud_init, systemd, wireguard
@@ -55,7 +57,7 @@ class MachineShell:
             "hostname": self._hostname, "uname": self._uname, "uptime": self._uptime, "date": self._date,
             "cloud-init": self._cloud_init, "wg": self._wg, "ip": self._ip, "curl": self._curl,
             "systemctl": self._systemctl, "journalctl": self._quiet, "apt-get": self._quiet,
-            "nproc": self._nproc,
+            "nproc": self._nproc, "timeout": self._timeout,
         }  # fmt: skip
 
     async def _quiet(self, _process: Process) -> int:
@@ -63,6 +65,22 @@ class MachineShell:
 
     async def _nproc(self, process: Process) -> int:
         return process.out("2\n")
+
+    async def _timeout(self, process: Process) -> int:
+        """`timeout SECONDS COMMAND`, in cloud seconds as everything here; 124 as GNU's if the time is over."""
+        seconds, words = process.argv[1:2], process.argv[2:]
+        if not words or not seconds[0].isdecimal():
+            return process.fail("timeout: missing operand", 125)
+        inner = replace(process, argv=words)
+        if process.shell.resolve(inner) is None:
+            return process.fail(
+                f"timeout: failed to run command '{words[0]}': No such file or directory", 127
+            )
+        limit = max(0.5, int(seconds[0]) / self.site.speed)
+        try:
+            return await asyncio.wait_for(process.shell.execute(inner), limit)
+        except TimeoutError:
+            return 124
 
     async def _hostname(self, process: Process) -> int:
         found, _ = options(process, "fsI")
