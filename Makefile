@@ -3,22 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# What CI tests is what `make` installs, the tools that build the package included (their own pip reads the variables).
+PINS := constraints.txt
+INSTALL = PIP_CONSTRAINT=$(PINS) PIP_BUILD_CONSTRAINT=$(PINS) $(BIN)/python -m pip install --quiet \
+  --disable-pip-version-check -c $(PINS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format types bench docs clean
+.PHONY: help demo test test-all lint format types bench docs constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(VENV)/.product: pyproject.toml
+$(VENV)/.product: pyproject.toml $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "k0rdent-azure needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.product ## deploy five VMs on the rehearsal cloud, kill it in the middle, resume, show status
@@ -44,6 +48,9 @@ bench: $(VENV)/.dev ## the ratios of docs/performance.md, measured side by side
 
 docs: $(VENV)/.dev ## remake the schema, the table of ARM requests and the pictures in docs/
 	$(BIN)/python -m docs.generate
+
+constraints: ## pin the newest version of everything that `make` installs, in constraints.txt
+	@$(PYTHON) .ci/constraints
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-workspace build dist

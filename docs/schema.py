@@ -27,11 +27,16 @@ _MANY = {"list": "list of", "dict": "mapping of names to"}
 
 def json_schema() -> str:
     """JSON Schema 2020-12 of the document. Unknown keys are allowed, as they are in the file."""
+    generated = msgspec.json.schema(model.State, schema_hook=_anything)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"deployment-state.yaml, schema {model.SCHEMA_VERSION}",
-        **msgspec.json.schema(model.State, schema_hook=_anything),
+        **generated,
     }
+    for definition in generated["$defs"].values():
+        # Python 3.13 and newer versions of msgspec remove the indentation of docstrings, older ones keep it.
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
     return json.dumps(whole, indent=2) + "\n"
 
 

@@ -161,6 +161,11 @@ NOT_YAML = [
     ("azure: {}".encode("utf-16"), 1, "not UTF-8"),
     (b"[" * 100_000, 1, "nested more than"),
     (b"{a: " * 10_000, 1, "nested more than"),
+    (b"azure:\n  location: " + b"[" * 1_100, 2, "nested more than"),
+    (b"azure: [" + b" [" * 1_500 + b"]" * 1_501, 1, "nested more than"),
+    (b"azure: x\n" + b"[{" * 2_000, 2, "nested more than"),
+    (b"azure: [\n" + b"[" * 39 + b"@\n", 2, "not YAML"),
+    (b"azure: @\n" + b"[" * 2_000, 1, "not YAML"),
     (b"azure: @x\n", 1, "not YAML"),
     (b"%YAML 9.9\n---\na: b\n", None, "not YAML"),
 ]
@@ -172,6 +177,14 @@ def test_what_is_no_proper_yaml(data: bytes, line: int | None, part: str) -> Non
     assert len(found) == 1, [str(fault) for fault in faults_of(data)]
     if line is not None:
         assert found[0].line == line
+
+
+def test_what_nests_too_deeply_is_our_word_with_any_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libyaml gives up by itself since 0.2.6, at a depth and in words of its own; a build without it never does."""
+    deep = b"azure: " + b"[" * 100_000
+    with_libyaml = [str(fault) for fault in faults_of(deep)]
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert [str(fault) for fault in faults_of(deep)] == with_libyaml
 
 
 def test_a_thousand_aliases_of_aliases_stay_cheap() -> None:

@@ -71,6 +71,12 @@ def test_the_example_round_trips() -> None:
         (b"? [a]\n: 1\n", "keys must be text"),
         (b"a: " + b"[" * 100_000, "nested deeper"),
         (b"a:\n" + b"- " * 100_000, "nested deeper"),
+        (b"a: 1\nb: " + b"[" * 1_100 + b"]" * 1_100, "x:2: nested deeper"),
+        (b"a: [[1],\n" + b"[ " * 1_010, "x:2: nested deeper"),
+        (b"a: " + b"[{" * 1_000, "x:1: nested deeper"),
+        ("a: äöü ☃\nb: ".encode() + b"[" * 2_000, "x:2: nested deeper"),
+        (b'a: [[1]]\nb: "' + b"[" * 2_000 + b"\n", "x:"),
+        (b"a: @\nb: " + b"[" * 2_000, "x:1: "),
         (b"\n".join(b" " * i + b"a:" for i in range(1000)), "nested deeper"),
         (b"a: &a [1, 2]\nb: [" + b"*a," * 200 + b"]\n", "too many aliases"),
         (b"a: &a [1, *a]\n", "nested deeper"),
@@ -118,3 +124,12 @@ def test_aliases_that_a_person_uses_are_read() -> None:
 def test_positions_are_lines() -> None:
     lines = positions(b"a: 1\nb:\n  c: 2\n  d:\n  - x\n  - y\n")
     assert lines == {"a": 1, "b": 2, "b.c": 3, "b.d": 4, "b.d.0": 5, "b.d.1": 6}
+
+
+@pytest.mark.parametrize(
+    "text", [b"a: @\nb: " + b"[" * 2_000, b'a: "' + b"[" * 2_000 + b"\n", b"a: " + b"[" * 60 + b"@"]
+)
+def test_another_fault_is_not_taken_for_nesting(text: bytes) -> None:
+    with pytest.raises(StateInvalidError) as raised:
+        parse(text, source="x")
+    assert "nested" not in raised.value.message

@@ -19,7 +19,7 @@ def for_workstation(text: str, *, address: str, cluster: str, user: str) -> str:
         document["clusters"][0]["cluster"]["server"] = address
         document["users"][0]["name"] = user
         document["contexts"][0]["context"] = {"cluster": cluster, "user": user}
-    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError, RecursionError):
         # Not chained: the cause may quote a key.
         raise ClusterError("what k0s printed is no kubeconfig") from None
     written: str = yaml.safe_dump(document, sort_keys=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from k0rdent_azure.config.lookahead import opened_ahead
 from k0rdent_azure.config.nodes import Mapping, Node, Scalar, Sequence
 from k0rdent_azure.errors import ConfigError, Fault
 
@@ -21,6 +22,7 @@ from k0rdent_azure.errors import ConfigError, Fault
 MAX_BYTES = 1_000_000
 #: `kof` of the ancestor nests five deep.
 MAX_DEPTH = 40
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 #: Nobody reads more; a file with as many is no configuration.
 MAX_FAULTS = 100
 
@@ -71,7 +73,7 @@ def parse(data: bytes, label: str) -> tuple[Mapping | None, list[Fault]]:
         complete = builder.build(text)
     except yaml.YAMLError as error:
         complete = False
-        builder.faults.append(_syntax_fault(error, text, label))
+        builder.stop(error, text)
     root = builder.root
     if complete and isinstance(root, Mapping):
         return root, builder.faults
@@ -94,12 +96,15 @@ class _Builder:
         self._open: list[Sequence | Mapping] = []
         #: The key that waits for its value, for each open mapping (None: a key comes next).
         self._keys: list[Scalar | None] = []
+        #: Characters up to the end of the newest event.
+        self._read = 0
 
     def build(self, text: str) -> bool:
         """False where reading on made no sense. Raises yaml.YAMLError."""
         documents = 0
         for event in _events(text):
             line = 1 if event.start_mark is None else event.start_mark.line + 1
+            self._read = self._read if event.end_mark is None else event.end_mark.index
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -113,6 +118,14 @@ class _Builder:
             if len(self.faults) >= MAX_FAULTS:
                 return False
         return True
+
+    def stop(self, error: yaml.YAMLError, text: str) -> None:
+        """The parser gave up; nesting that it read ahead is ours to name."""
+        fault = _syntax_fault(error, text, self.label)
+        if len(self._open) + opened_ahead(text, self._read, error) > MAX_DEPTH:
+            self._note(fault.line or 1, _TOO_DEEP)
+        else:
+            self.faults.append(fault)
 
     def _accept(self, event: yaml.NodeEvent, line: int) -> bool:
         """Take one node in; False where reading on makes no sense."""
@@ -135,7 +148,7 @@ class _Builder:
             self._open.append(node)
             self._keys.append(None)
             if len(self._open) > MAX_DEPTH:
-                self._note(line, f"nested more than {MAX_DEPTH} levels deep")
+                self._note(line, _TOO_DEEP)
                 return False
         return True
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from k0rdent_azure.config.lookahead import opened_ahead
 from k0rdent_azure.errors import Fault, StateInvalidError
 from k0rdent_azure.state.canonical import MAX_DEPTH, key_fault, nests_deeper
 
@@ -137,6 +138,7 @@ def _refuse_dangerous(text: bytes, source: str) -> None:
 def _check_shape(text: bytes, source: str) -> None:
     """Depth and aliases from the event stream, which does not recurse. Only suspicious files pay for it."""
     shape = _Shape()
+    read = 0
     try:
         for event in yaml.parse(text, _StateLoader):
             shape.take(event)
@@ -144,8 +146,12 @@ def _check_shape(text: bytes, source: str) -> None:
             if fault is not None:
                 line = event.start_mark.line + 1 if event.start_mark else "?"
                 raise StateInvalidError(f"{source}:{line}: {fault}")
+            read = event.end_mark.index if event.end_mark else read
     except yaml.YAMLError as error:
-        raise _invalid(error, source) from None
+        fault = shape.fault(ahead=opened_ahead(text, read, error))
+        if fault is None:
+            raise _invalid(error, source) from None
+        raise StateInvalidError(f"{source}:{_line_of(error)}: {fault}") from None
 
 
 class _Shape:
@@ -177,17 +183,22 @@ class _Shape:
             self.repeated += size
             self._values += size
 
-    def fault(self) -> str | None:
+    def fault(self, *, ahead: int = 0) -> str | None:
+        """What is wrong so far, with `ahead` further collections open in what no event has told of."""
         # An empty collection at the very end does not count as nesting.
-        if len(self._open) > MAX_DEPTH + 1:
+        if len(self._open) + ahead > MAX_DEPTH + 1:
             return f"nested deeper than {MAX_DEPTH}"
         return "too many aliases" if self.aliases > MAX_ALIASES or self.repeated > MAX_REPEATED else None
 
 
-def _invalid(error: yaml.YAMLError, source: str) -> StateInvalidError:
+def _line_of(error: yaml.YAMLError) -> int | None:
     mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark is not None else None
+
+
+def _invalid(error: yaml.YAMLError, source: str) -> StateInvalidError:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not valid YAML"
-    line = mark.line + 1 if mark is not None else None
+    line = _line_of(error)
     where = source if line is None else f"{source}:{line}"
     fault = Fault(path="", message=str(problem), file=source, line=line)
     return StateInvalidError(f"{where}: {problem}", faults=[fault])
