@@ -218,6 +218,7 @@ async def client(arm: FakeArm, clock: FakeClock, credential: FakeCredential) -> 
         clock=clock,
         ca_file=arm.ca_file,
         retries=3,
+        deployment="k0rdent-abcd1234",
     ) as made:
         yield made
 

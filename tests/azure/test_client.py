@@ -11,6 +11,7 @@ from aiohttp import web
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 
+from k0rdent_azure import __version__
 from k0rdent_azure.azure import policies, transport
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.credentials import RenewableCredential
@@ -29,7 +30,7 @@ async def test_a_request_carries_version_token_and_user_agent(client: ArmClient,
     assert (seen.method, seen.path) == ("GET", PATH)
     assert seen.query == {"$filter": "a eq 'b c'", "api-version": "2022-09-01"}
     assert seen.headers["Authorization"] == "Bearer token-1"
-    assert seen.headers["User-Agent"].startswith("k0rdent-azure/")
+    assert seen.headers["User-Agent"].startswith(f"k0rdent-azure/{__version__} (k0rdent-abcd1234)")
     assert "x-ms-client-request-id" in seen.headers
 
 

@@ -133,6 +133,7 @@ class Stage:
                 ledger=ledger,
                 clock=self.clock,
                 ca_file=Path(found.ca_file),
+                deployment=self.names.deployment_id,
             ),
             dns_suffix="cloudapp.azure.com",
             k0sctl=None,

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from k0rdent_azure.rehearsal import faults
-from k0rdent_azure.rehearsal.arm import changes
+from k0rdent_azure.rehearsal.arm import changes, strangers
 from k0rdent_azure.rehearsal.faults import Fault
 from tests.rehearsal.arm_stage import KEY, LONG, Cloud, Json, Reply, cloud_in, custom_data, machines
 
@@ -120,6 +120,70 @@ async def test_a_foreign_vm_runs_in_the_group_without_our_tags(cloud: Cloud) -> 
     assert "tags" not in shown.body
     assert shown.at("properties.provisioningState") == "Succeeded"
     assert shown.at("properties.instanceView.statuses.1.code") == "PowerState/running"
+
+
+async def listed(cloud: Cloud) -> dict[str, Json]:
+    found = cast("list[Json]", (await cloud.get(f"{cloud.group}/resources")).body["value"])
+    return {str(each["name"]): each for each in found}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, None),
+        ("copied", {"owner": "me"}),
+        ("owner=them,role=worker", {"owner": "them", "role": "worker"}),
+    ],
+)
+async def test_another_vm_has_the_name_of_ours(
+    cloud: Cloud, given: str | None, expected: Json | None
+) -> None:
+    before, mine = await vm(cloud), await listed(cloud)
+    nic = (await cloud.get(cloud.networking("networkInterfaces", "vm-1-nic"))).text("properties.resourceGuid")
+    arm(cloud, "vm-replaced", vm="vm-1", tags=given)
+    after = await vm(cloud)
+    assert after.at("properties.vmId") != before.at("properties.vmId")
+    assert after.body.get("tags") == expected
+    assert await power(cloud) == "PowerState/running"
+    assert set(await listed(cloud)) == set(mine) - {"vm-1-ip"}
+    theirs = await cloud.get(cloud.networking("networkInterfaces", "vm-1-nic"))
+    assert theirs.text("properties.resourceGuid") != nic
+
+
+async def test_a_vm_that_is_not_up_is_not_replaced_yet(cloud: Cloud) -> None:
+    data = custom_data("vm-1", "vm-2", "vm-3")
+    await cloud.deploy(machines("vm-1", "vm-2", "vm-3"), parameters={"customData": data}, name="third")
+    arm(cloud, "vm-replaced", vm="vm-3")
+    assert [each.kind for each in faults.list_faults(cloud.world.directory)] == ["vm-replaced"]
+    cloud.later()
+    await cloud.get(cloud.group)
+    assert faults.list_faults(cloud.world.directory) == []
+
+
+async def test_a_stranger_waits_until_its_name_is_free(cloud: Cloud) -> None:
+    before = (await vm(cloud)).at("properties.vmId")
+    arm(cloud, "foreign-vm", vm="vm-1", tags="copied")
+    assert (await vm(cloud)).at("properties.vmId") == before
+    arm(cloud, "vm-deleted", vm="vm-1")
+    await cloud.get(cloud.group)
+    assert (await vm(cloud)).at("properties.vmId") != before
+    assert (await vm(cloud)).at("tags") == {"owner": "me"}
+
+
+@pytest.mark.parametrize("type_", [None, *strangers.TYPES])
+async def test_somebody_has_resources_of_any_type_here(cloud: Cloud, type_: str | None) -> None:
+    arm(cloud, "foreign-resource", type=type_, resource="theirs1", tags="a=b")
+    found = (await listed(cloud))["theirs1"]
+    assert found["type"] == (type_ or "Microsoft.Storage/storageAccounts")
+    assert found["tags"] == {"a": "b"}
+
+
+@pytest.mark.parametrize("given", [{"resource": "No-Account"}, {"type": "Microsoft.Network/loadBalancers"}])
+async def test_a_stranger_that_cannot_be_made_stays_armed(cloud: Cloud, given: dict[str, str]) -> None:
+    before = await names(cloud)
+    arm(cloud, "foreign-resource", **given)
+    assert await names(cloud) == before
+    assert len(faults.list_faults(cloud.world.directory)) == 1
 
 
 async def test_tags_come_and_go(cloud: Cloud) -> None:

@@ -50,7 +50,8 @@ class ArmResponse:
 class ArmClient:
     """One connection pool and one credential to one cloud's Resource Manager. Close it at the end.
 
-    A `read_only` one raises ReadOnlyError, before anything is sent, where a request could change something.
+    A `read_only` one raises ReadOnlyError, before anything is sent, if a request could change something. The id of
+    the `deployment` stands in the user agent: who reads a log of requests sees on whose behalf each was sent.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ArmClient:
         ca_file: Path | None = None,
         retries: int = DEFAULT_RETRIES,
         read_only: bool = False,
+        deployment: str = "",
     ) -> None:
         self.environment = environment
         self.clock = clock
@@ -73,7 +75,7 @@ class ArmClient:
                 clock=clock, endpoint=environment.arm_endpoint, ca_file=ca_file, read_only=read_only
             ),
             policies=[
-                *_headers(),
+                *_headers(deployment),
                 ArmRetryPolicy(retries),
                 ArmTokenPolicy(credential, environment.scope),
                 LedgerPolicy(ledger),
@@ -177,10 +179,11 @@ def _origin(url: str) -> tuple[str, str | None, int]:
         return "", None, 0
 
 
-def _headers() -> Sequence[Any]:
+def _headers(deployment: str) -> Sequence[Any]:
     """azure-core types these for synchronous pipelines only."""
+    comment = f" ({deployment})" if deployment else ""
     return (
-        UserAgentPolicy(base_user_agent=f"k0rdent-azure/{__version__}"),
+        UserAgentPolicy(base_user_agent=f"k0rdent-azure/{__version__}{comment}"),
         HeadersPolicy({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}),
         RequestIdPolicy(),
     )

@@ -57,18 +57,23 @@ PATIENCE, A_LOOK = 6, 2
 
 
 def outside(
-    config: Config, workspace: Workspace, *, retries: int = PATIENCE, read_only: bool = False
+    config: Config,
+    workspace: Workspace,
+    *,
+    retries: int = PATIENCE,
+    read_only: bool = False,
+    deployment: str = "",
 ) -> Outside:
     """Everything beyond this process that a run needs, for the cloud that `config` names.
 
-    With `read_only`, ARM is sent nothing that could change something.
+    With `read_only`, ARM is sent nothing that could change something. `deployment` is the id that requests carry.
     """
     if config.azure.cloud == "rehearsal":
-        return _rehearsal(workspace, retries, read_only)
-    return _azure(config, retries, read_only)
+        return _rehearsal(workspace, retries, read_only, deployment)
+    return _azure(config, retries, read_only, deployment)
 
 
-def _azure(config: Config, retries: int, read_only: bool) -> Outside:
+def _azure(config: Config, retries: int, read_only: bool, deployment: str) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
     from k0rdent_azure.azure.credentials import RenewableCredential, default_credential
@@ -89,6 +94,7 @@ def _azure(config: Config, retries: int, read_only: bool) -> Outside:
             clock=clock,
             retries=retries,
             read_only=read_only,
+            deployment=deployment,
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(None),
@@ -99,7 +105,7 @@ def _azure(config: Config, retries: int, read_only: bool) -> Outside:
     )
 
 
-def _rehearsal(workspace: Workspace, retries: int, read_only: bool) -> Outside:
+def _rehearsal(workspace: Workspace, retries: int, read_only: bool, deployment: str) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import AzureEnvironment
     from k0rdent_azure.azure.credentials import RenewableCredential, client_secret_credential
@@ -138,6 +144,7 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool) -> Outside:
             ca_file=endpoint.ca_file,
             retries=retries,
             read_only=read_only,
+            deployment=deployment,
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(rehearsal_k0sctl),

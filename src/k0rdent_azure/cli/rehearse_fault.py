@@ -24,6 +24,7 @@ examples:
   k0rdent-azure rehearse fault ZonalAllocationFailed --zone 2 --always
   k0rdent-azure rehearse fault vm-evicted --vm k0s-worker-1
   k0rdent-azure rehearse fault rule-opened --rule AllowSSH
+  k0rdent-azure rehearse fault vm-replaced --vm k0s-worker-1 --tags copied
   k0rdent-azure rehearse fault tag-added --tag costcenter=4711
   k0rdent-azure rehearse fault property-changed --resource k0s-worker-1 --property tags.owner --value '"me"'
   k0rdent-azure rehearse fault list --json
@@ -55,6 +56,7 @@ _OPTIONS = {
     "address": "the new address (default: drawn)",
     "key": "OpenSSH public key (default: drawn)",
     "tag": "NAME, or NAME=VALUE",
+    "tags": "NAME=VALUE,…; `copied`: those of what was there; none without it",
     "property": "path in the resource's body, with dots; a number is an index",
     "value": "JSON; without it the property goes",
 }

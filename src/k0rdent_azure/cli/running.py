@@ -91,7 +91,7 @@ def supervise(
             store=workspace.store(),
             config=config,
             names=names,
-            outside=outside(config, workspace),
+            outside=outside(config, workspace, deployment=names.deployment_id),
             observer=progress,
             interrupt=interrupt,
             command=args.command,

@@ -1,7 +1,8 @@
 """The real `az` beside a rehearsal cloud: logged in to it, with a configuration folder of its own.
 
 The folder is `az` beside the world, so that what a person has set up for the real Azure is neither read nor
-changed. The client's secret goes to `az` in a file that only its owner can read, and is in no argument or variable.
+changed. What is done with it is somebody's act, not the deployer's. The client's secret goes to `az` in a file that
+only its owner can read, and is in no argument or variable.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def variables(directory: Path, endpoint: Endpoint) -> dict[str, str]:
 def log_in(directory: Path, endpoint: Endpoint) -> None:
     """Register this cloud with `az` and log in, unless that is done. Raises PrerequisiteError."""
     program, folder = executable(), directory / FOLDER
-    mark = f"{endpoint.arm_endpoint} {endpoint.client_id}\n"
+    mark = f"{endpoint.arm_endpoint} {endpoint.somebody_id}\n"
     if _read(folder / _MARK) == mark:
         return
     with tempfile.TemporaryDirectory(dir=directory, prefix="az-") as name:
@@ -93,7 +94,7 @@ def run(directory: Path, endpoint: Endpoint, words: Sequence[str]) -> int:
 
 
 def _login(endpoint: Endpoint, secret: Path) -> list[list[str]]:
-    who = ["--service-principal", "--username", endpoint.client_id, "--tenant", endpoint.tenant]
+    who = ["--service-principal", "--username", endpoint.somebody_id, "--tenant", endpoint.tenant]
     return [
         ["cloud", "register", "--name", CLOUD, "--endpoint-resource-manager", endpoint.arm_endpoint],
         ["cloud", "set", "--name", CLOUD],

@@ -21,7 +21,8 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One served cloud. `authority` and `arm_endpoint` are URLs without a slash at the end."""
+    """One served cloud. `authority` and `arm_endpoint` are URLs without a slash at the end. `somebody_id` is the
+    client id of everybody but the deployer, with the same secret."""
 
     arm_endpoint: str
     authority: str
@@ -34,6 +35,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     speed: float
     seed: int
+    somebody_id: str = ""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.arm_endpoint}, pid={self.pid}, speed={self.speed})"

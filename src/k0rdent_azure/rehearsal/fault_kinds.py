@@ -86,7 +86,19 @@ KINDS: dict[str, FaultKind] = {
             "rule-opened", "a rule lets more in", (*_RESOURCE, "rule", "port", "source"), "rule", source="*"
         ),
         _change("rule-removed", "a rule is gone", (*_RESOURCE, "rule"), "rule"),
-        _change("foreign-vm", "somebody's VM in the group, with its NIC and disk", _VM, vm="somebodys-vm"),
+        _change(
+            "foreign-vm",
+            "somebody's VM in the group, with its NIC and disk",
+            (*_VM, "tags"),
+            vm="somebodys-vm",
+        ),
+        _change(
+            "foreign-resource",
+            "somebody's resource of any --type (a storage account)",
+            (*_RESOURCE, "tags"),
+            resource="somebodys",
+        ),
+        _change("vm-replaced", "deleted, and somebody's other VM has its name", (*_VM, "tags"), "vm"),
         _change("tags-removed", "one --tag or all, of one --resource or of all", (*_RESOURCE, "tag")),
         _change(
             "tag-added", "a policy's --tag NAME=VALUE on one --resource or on all", (*_RESOURCE, "tag"), "tag"

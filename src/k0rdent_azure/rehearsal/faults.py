@@ -49,6 +49,8 @@ ChangeKind = Literal[
     "rule-opened",
     "rule-removed",
     "foreign-vm",
+    "foreign-resource",
+    "vm-replaced",
     "tags-removed",
     "tag-added",
     "ssh-key-replaced",
@@ -102,6 +104,7 @@ class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
     address: str | None = None
     key: str | None = None
     tag: str | None = None
+    tags: str | None = None
     property: str | None = None
     value: object = None
 

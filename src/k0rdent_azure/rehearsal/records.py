@@ -39,6 +39,8 @@ class Group(Lifetime, kw_only=True):
     name: str
     location: str
     tags: dict[str, str] = {}
+    maker: str = ""
+    own: list[str] | None = None
 
     def state(self, now: float) -> str:
         return "Deleting" if self.deleting(now) else "Succeeded"
@@ -68,7 +70,8 @@ class Resource(Lifetime, kw_only=True):
     """One ARM resource. `body` is what a GET shows, without what depends on the time.
 
     `hidden` holds what ARM takes and never gives back (`customData`, base64). `uid` is new for each
-    creation, also under an id that was used before. `failure` is the error that provisioning ended with.
+    creation, also under an id that was used before. `failure` is the error that provisioning ended with. `maker` is
+    the actor who asked for it ("": not known), `own` what the conscience knows to be the maker's in it.
     """
 
     id: str
@@ -82,6 +85,8 @@ class Resource(Lifetime, kw_only=True):
     failure: Json | None = None
     revision: int = 1
     boot: Boot | None = None
+    maker: str = ""
+    own: list[str] | None = None
 
     def state(self, now: float) -> str:
         if self.deleting(now):
@@ -131,6 +136,7 @@ class Deployment(msgspec.Struct, kw_only=True):
     operations: list[Operation] = []
     output_resources: list[str] = []
     providers: list[Json] = []
+    maker: str = ""
 
     def active(self, now: float) -> bool:
         return now < self.ended_at and (self.canceled_at is None or now < self.canceled_at)

@@ -114,6 +114,7 @@ def describe(world: World, authority: Authority, ssh: SshEndpoint) -> Endpoint:
         pid=os.getpid(),
         speed=world.clock.speed,
         seed=world.seed,
+        somebody_id=authority.somebody,
     )
 
 

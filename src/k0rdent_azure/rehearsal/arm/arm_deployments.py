@@ -57,7 +57,7 @@ def _plan(call: Call) -> tuple[Plan, Deployment]:
         raise ArmError(
             400, "InvalidDeploymentMode", "This cloud knows the deployment mode 'Incremental' only."
         )
-    plan = Plan(call.world, call.faults, call.correlation_id)
+    plan = Plan(call.world, call.faults, call.correlation_id, call.actor)
     check_not_active(plan, ids.resource_id(call.scope, DEPLOYMENTS, name))
     tags = call.body.get("tags")
     try:

@@ -66,7 +66,7 @@ def locations(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    plan = Plan(call.world, call.faults, call.correlation_id)
+    plan = Plan(call.world, call.faults, call.correlation_id, call.actor)
     present = call.world.group(call.part["group"])
     group, _ = plan_group(plan, call.scope, call.part["group"], call.body, call.now)
     plan.commit()

@@ -43,7 +43,7 @@ def provisioned(call: Call, body: Json, present: Resource | None) -> tuple[Resou
     group = call.group()
     if group.deleting(call.now):
         raise group_being_deleted(group.name)
-    plan = Plan(call.world, call.faults, call.correlation_id)
+    plan = Plan(call.world, call.faults, call.correlation_id, call.actor)
     found = provision(
         Wanted(
             plan=plan,

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from k0rdent_azure.rehearsal import recording
-from k0rdent_azure.rehearsal.arm import broken, changes, identity, relaxed_json, routes
+from k0rdent_azure.rehearsal.arm import actors, broken, changes, identity, relaxed_json, routes
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 from k0rdent_azure.rehearsal.arm.throttle import Throttle
@@ -63,11 +63,13 @@ class ArmServer:
             refused = broken.refusal(fault)
             if refused is not None:
                 return refused
-            self._authority.check(request.headers.get("Authorization"))
+            client = self._authority.check(request.headers.get("Authorization"))
             wait = self._throttle.wait(request.method, self._world.clock.now())
             if wait:
                 return broken.throttled(wait)
-            return self._dispatch(request, await _body(request), faults)
+            agent = request.headers.get("User-Agent", "")
+            actor = actors.SOMEBODY if client == self._authority.somebody else actors.deployer(agent)
+            return self._dispatch(request, await _body(request), faults, actor)
         except TokenError as error:
             return _unauthorized(error, self._authority)
         except ArmError as error:
@@ -79,7 +81,7 @@ class ArmServer:
             message = "The server encountered an internal error; service.log of the rehearsal cloud has it."
             return Answer(500, {"error": {"code": "InternalServerError", "message": message}})
 
-    def _dispatch(self, request: web.Request, body: Json, faults: Faults) -> Answer:
+    def _dispatch(self, request: web.Request, body: Json, faults: Faults, actor: str) -> Answer:
         handler, part = routes.find(request.method, request.path)
         query = {key.lower(): value for key, value in request.query.items()}
         _check_api_version(query)
@@ -97,6 +99,7 @@ class ArmServer:
                 body=body,
                 base=self._authority.arm_endpoint,
                 correlation_id=str(uuid.uuid4()),
+                actor=actor,
             )
         )
 

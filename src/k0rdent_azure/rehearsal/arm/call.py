@@ -30,7 +30,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`part` are the named parts of the path, `query` has lower-case names, `base` is the server's URL."""
+    """`part` are the named parts of the path, `query` has lower-case names, `base` is the server's URL, `actor` who
+    sent it."""
 
     world: World
     faults: Faults
@@ -41,6 +42,7 @@ class Call:
     body: Json
     base: str
     correlation_id: str
+    actor: str
 
     @property
     def now(self) -> float:

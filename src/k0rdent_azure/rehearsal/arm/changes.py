@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from k0rdent_azure.rehearsal.arm import groups, network, removal, strangers
+from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.compute import SSH_KEYS, VIRTUAL_MACHINES, draw_public_key
 from k0rdent_azure.rehearsal.arm.network import SECURITY_GROUPS, mapping, objects, reference_id
 from k0rdent_azure.rehearsal.faults import Fault, Faults
@@ -136,7 +137,40 @@ def _rule_removed(world: World, fault: Fault) -> bool:
 
 
 def _foreign_vm(world: World, fault: Fault) -> bool:
-    return strangers.make_vm(world, name=fault.vm or "somebodys-vm", group=fault.group)
+    model = next(world.resources(type_=VIRTUAL_MACHINES, group=fault.group), None)
+    tags = _given_tags(fault, model)
+    return strangers.make_vm(world, name=fault.vm or "somebodys-vm", group=fault.group, tags=tags)
+
+
+def _vm_replaced(world: World, fault: Fault) -> bool:
+    vm = _vm(world, fault)
+    if vm is None or vm.ready_at > world.clock.now():
+        return False
+    _vm_deleted(world, fault)
+    world.settle()
+    return strangers.replace_vm(world, vm, tags=_given_tags(fault, vm))
+
+
+def _foreign_resource(world: World, fault: Fault) -> bool:
+    """Without a type it is a storage account, which no deployment here has."""
+    name, type_ = fault.resource or "somebodys", fault.type or strangers.TYPES[-1]
+    model = next((each for each in world.resources(group=fault.group) if each.body.get("tags")), None)
+    try:
+        return strangers.make(
+            world, type_=type_, name=name, group=fault.group, tags=_given_tags(fault, model)
+        )
+    except (
+        ArmError
+    ):  # a name or a type that this cloud refuses: the fault stays armed, as one without a target
+        return False
+
+
+def _given_tags(fault: Fault, model: Resource | None) -> dict[str, str]:
+    """`NAME=VALUE,…`, or those of `model` with `copied`."""
+    if fault.tags == "copied":
+        return _texts(model.body.get("tags")) if model is not None else {}
+    pairs = (each.partition("=") for each in (fault.tags or "").split(",") if each)
+    return {name: value for name, _, value in pairs}
 
 
 def _tags_removed(world: World, fault: Fault) -> bool:
@@ -286,6 +320,8 @@ _CHANGES: dict[str, Callable[[World, Fault], bool]] = {
     "rule-opened": _rule_opened,
     "rule-removed": _rule_removed,
     "foreign-vm": _foreign_vm,
+    "foreign-resource": _foreign_resource,
+    "vm-replaced": _vm_replaced,
     "tags-removed": _tags_removed,
     "tag-added": _tag_added,
     "ssh-key-replaced": _ssh_key_replaced,

@@ -198,6 +198,7 @@ def _os_disk(plan: Plan, vm: Resource, os_disk: Json, disk_id: str, start: float
         uid=uid,
         created_at=start + 2,
         ready_at=start + 8,
+        maker=vm.maker,
     )
 
 

@@ -42,7 +42,15 @@ def plan_group(plan: Plan, group_id: str, name: str, body: Json, start: float) -
     tags = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
     tags |= plan.faults.policy_tags()
     if present is None:
-        group = Group(id=group_id, name=name, location=location, tags=tags, created_at=start, ready_at=ended)
+        group = Group(
+            id=group_id,
+            name=name,
+            location=location,
+            tags=tags,
+            created_at=start,
+            ready_at=ended,
+            maker=plan.actor,
+        )
     else:
         group = msgspec.structs.replace(present, tags=tags)
     plan.put_group(group)

@@ -79,7 +79,9 @@ class _Handlers:
         given = request.headers.get("X-IDENTITY-HEADER", "")
         if not hmac.compare_digest(given, self._authority.client_secret):
             return web.json_response({"statusCode": 401, "message": "wrong X-IDENTITY-HEADER"}, status=401)
-        return _token(self._authority.issue(request.query.get("resource", self._base)))
+        return _token(
+            self._authority.issue(request.query.get("resource", self._base), self._authority.somebody)
+        )
 
     async def endpoints(self, _request: web.Request) -> web.Response:
         """What `az cloud register --endpoint-resource-manager` reads."""

@@ -37,10 +37,14 @@ class Wanted:
 
 
 class Plan:
-    """A layer over the world: what was planned so far is found first, so later steps can build on it."""
+    """A layer over the world: what was planned so far is found first, so later steps can build on it.
 
-    def __init__(self, world: World, faults: Faults, correlation_id: str) -> None:
+    What is new in it is made by `actor`.
+    """
+
+    def __init__(self, world: World, faults: Faults, correlation_id: str, actor: str) -> None:
         self.world = world
+        self.actor = actor
         self.faults = faults
         self.correlation_id = correlation_id
         self.now = world.clock.now()

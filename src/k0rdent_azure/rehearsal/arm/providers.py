@@ -144,6 +144,7 @@ def _new(wanted: Wanted, provider: Provider, shaped: Shaped, start: float) -> Re
         uid=wanted.uid,
         created_at=start,
         ready_at=start + duration,
+        maker=wanted.plan.actor,
     )
     compute.boot(wanted, resource, start, duration)
     return resource

@@ -89,6 +89,7 @@ class Run:
             operations=self._operations,
             output_resources=self._resources,
             providers=_providers(self._items),
+            maker=self._plan.actor,
         )
         self._plan.put_deployment(record)
         return record

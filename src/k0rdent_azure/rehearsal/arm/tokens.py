@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 import time
+import uuid
 from dataclasses import dataclass, field
 
 from k0rdent_azure.rehearsal.records import Json
@@ -39,6 +40,11 @@ class Authority:
     signing_key: bytes = field(repr=False)
     arm_endpoint: str
 
+    @property
+    def somebody(self) -> str:
+        """The client id of everybody else (a colleague, the user with another tool), with the same secret."""
+        return somebody(self.client_id)
+
     def grant(self, tenant: str, form: dict[str, str]) -> Json:
         """Answer a client-credentials request (RFC 6749, 4.4). Raises TokenError."""
         if tenant.lower() not in (self.tenant.lower(), "common", "organizations"):
@@ -47,7 +53,7 @@ class Authority:
             raise TokenError(
                 "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type."
             )
-        if form.get("client_id") != self.client_id:
+        if form.get("client_id") not in (self.client_id, self.somebody):
             raise TokenError(
                 "unauthorized_client", "AADSTS700016: Application was not found in the directory."
             )
@@ -58,10 +64,10 @@ class Authority:
             raise TokenError(
                 "invalid_scope", f"AADSTS500011: The resource principal named {audience} was not found."
             )
-        return self.issue(audience)
+        return self.issue(audience, form["client_id"])
 
-    def issue(self, audience: str) -> Json:
-        """A token answer for an audience that was checked."""
+    def issue(self, audience: str, client_id: str) -> Json:
+        """A token answer for a client and an audience that were checked."""
         now = int(time.time())
         claims = {
             "aud": audience,
@@ -69,8 +75,8 @@ class Authority:
             "iat": now,
             "nbf": now,
             "exp": now + LIFETIME,
-            "appid": self.client_id,
-            "oid": self.client_id,
+            "appid": client_id,
+            "oid": client_id,
             "tid": self.tenant,
             # What makes each token another one.
             "uti": secrets.token_urlsafe(16),
@@ -85,8 +91,8 @@ class Authority:
             "access_token": self._sign(claims),
         }
 
-    def check(self, header: str | None) -> None:
-        """Check an Authorization header. Raises TokenError."""
+    def check(self, header: str | None) -> str:
+        """Check an Authorization header; the client id that it proves. Raises TokenError."""
         if not header:
             raise TokenError(
                 "AuthenticationFailed",
@@ -111,6 +117,7 @@ class Authority:
                 "InvalidAuthenticationTokenAudience",
                 f"The access token has been obtained for wrong audience or resource '{claims['aud']}'.",
             )
+        return str(claims["appid"])
 
     def _is_ours(self, audience: str) -> bool:
         return audience.rstrip("/") in (self.arm_endpoint.rstrip("/"), *PUBLIC_AUDIENCES)
@@ -122,6 +129,11 @@ class Authority:
 
     def _signature(self, body: str) -> str:
         return _encode(hmac.new(self.signing_key, body.encode(), hashlib.sha256).digest())
+
+
+def somebody(client_id: str) -> str:
+    """The other client id of the cloud whose own one is `client_id`."""
+    return str(uuid.uuid5(uuid.UUID(client_id), "somebody"))
 
 
 def _encode(content: bytes) -> str:
