@@ -78,7 +78,7 @@ def _add(workspace: Workspace, args: argparse.Namespace) -> object:
     with store.transaction() as tx:
         phase = args.phase or tx.state.metadata.deployment_phase
         tx.event(phase, args.action, args.message, resource=args.resource, details=args.details)
-    return tx.get("events.-1")
+    return tx.last_event
 
 
 def _refuse_text(name: str, text: str | None) -> None:

@@ -79,12 +79,12 @@ def _apply(tx: Transaction, args: argparse.Namespace, asked: Sequence[Change]) -
         unknown = _guard(tx, change, allowed=args.new) if args.action == "set" else []
         refuse_identity(change.path, change.keys)
         if args.action == "set":
-            there = tx.has(change.keys)
-            change.old = tx.get(change.keys) if there else None
+            there = tx.by_path.has(change.keys)
+            change.old = tx.by_path.get(change.keys) if there else None
             if there and _same(change.old, change.new):
                 continue
             change.unknown = unknown
-            tx.set(change.keys, change.new)
+            tx.by_path.set(change.keys, change.new)
         else:
             change.old = _remove(tx, change)
         done.append(change)
@@ -92,13 +92,13 @@ def _apply(tx: Transaction, args: argparse.Namespace, asked: Sequence[Change]) -
 
 
 def _remove(tx: Transaction, change: Change) -> object:
-    old = tx.get(change.keys)
-    if isinstance(tx.get(change.keys[:-1]), list):
+    old = tx.by_path.get(change.keys)
+    if isinstance(tx.by_path.get(change.keys[:-1]), list):
         raise StateError(
             f"{change.path} is an item of a list; only whole lists can be changed",
             hint=f"state set {'.'.join(change.keys[:-1])} '[…]' --reason …",
         )
-    tx.delete(change.keys)
+    tx.by_path.delete(change.keys)
     return old
 
 
@@ -106,7 +106,7 @@ def _guard(tx: Transaction, change: Change, *, allowed: bool) -> list[str]:
     """The new keys that the schema does not know. Raises UsageError for what looks like a slip, unless `allowed`."""
     from k0rdent_azure.cli.unknown_keys import unknown_keys
 
-    found = [unknown for unknown in unknown_keys(change.keys, change.new) if not tx.has(unknown.path)]
+    found = [unknown for unknown in unknown_keys(change.keys, change.new) if not tx.by_path.has(unknown.path)]
     for unknown in found:
         if unknown.near is not None and not allowed:
             raise UsageError(

@@ -138,9 +138,9 @@ def _with_components(current: Document, target: Document, only: Sequence[str]) -
     for path in dict.fromkeys(path for name in only for path in _paths(name, current, target)):
         value = _at(target.data, path)
         if value is _ABSENT:
-            changed.delete(path)
+            changed.by_path.delete(path)
         else:
-            changed.set(path, value)
+            changed.by_path.set(path, value)
     return changed.data
 
 

@@ -185,7 +185,7 @@ def seal_secrets(transaction: Transaction) -> None:
         return
     for path, value in list(secret_values(transaction.data)):
         if not is_encrypted(value):
-            transaction.set(path, vault.encrypt(value))
+            transaction.by_path.set(path, vault.encrypt(value))
 
 
 def _damaged() -> StateInvalidError:

@@ -108,7 +108,7 @@ def _convert_values(tx: Transaction, convert: Convert) -> tuple[int, int]:
     for path, value in list(secret_values(tx.data)):
         converted = convert(value)
         if converted != value:
-            tx.set(path, converted)
+            tx.by_path.set(path, converted)
             changed += 1
         count += 1
     return count, changed
@@ -116,6 +116,6 @@ def _convert_values(tx: Transaction, convert: Convert) -> tuple[int, int]:
 
 def _name_recipients(tx: Transaction, recipients: tuple[str, ...]) -> None:
     if not recipients:
-        tx.delete("metadata.secrets")
+        tx.by_path.delete("metadata.secrets")
     elif recipients_of(tx.data) != recipients:
-        tx.set("metadata.secrets.recipients", list(recipients))
+        tx.by_path.set("metadata.secrets.recipients", list(recipients))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import get_args
 
+from k0rdent_azure.config.topology import Role
 from k0rdent_azure.errors import StateInvalidError
 from k0rdent_azure.state import editors
 from k0rdent_azure.state.draft import Draft
 from k0rdent_azure.state.model import PHASE_NAMES, PhaseName
-
-NodeRole = Literal["controller", "worker"]
-NODE_ROLES: tuple[NodeRole, ...] = ("controller", "worker")
 
 
 class Sections:
@@ -112,9 +110,9 @@ class Sections:
         """The k0s cluster."""
         return editors.ClusterEditor(self.by_path, "k0s_cluster")
 
-    def node(self, role: NodeRole, name: str) -> editors.NodeEditor:
+    def node(self, role: Role, name: str) -> editors.NodeEditor:
         """One node of the cluster, among the controllers or the workers. Raises StateInvalidError for another role."""
-        if role not in NODE_ROLES:
+        if role not in get_args(Role):
             raise StateInvalidError(f"there is no role {role!r}", hint="nothing was changed")
         return editors.NodeEditor(self.by_path, "k0s_cluster", f"{role}s", name)
 

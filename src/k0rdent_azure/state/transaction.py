@@ -95,6 +95,11 @@ class Transaction(Sections):
         self.by_path.mapping([])["events"] = [*events, event]
         self.by_path.changed = True
 
+    @property
+    def last_event(self) -> object:
+        """The newest event; after the commit, with its link in the chain."""
+        return self.by_path.get("events.-1")
+
     def begin_operation(
         self,
         name: str,
