@@ -60,7 +60,7 @@ def record_baseline(ctx: Context, tx: Transaction, view: DeploymentView) -> None
     """Keep how Azure's answer differs from what was wanted; of resources that it does not speak of, what was known."""
     taken = baseline(ctx.config, ctx.names, ctx.state, view, now=ctx.now)
     if taken is not None:
-        tx.set("azure_resources.baseline", taken)
+        tx.baseline.put(taken)
 
 
 def baseline(

@@ -68,7 +68,7 @@ class ClusterSetup:
             return
         with ctx.commit() as tx:
             for host in verified:
-                tx.merge(_node_path(host), {"ssh_status": "verified", "last_checked": ctx.now})
+                tx.node(host.role, host.name).update(ssh_status="verified", last_checked=ctx.now)
 
     def _write_files(self, ctx: Context, cluster: K0sCluster) -> None:
         key = ctx.state.azure_resources.ssh_key
@@ -114,12 +114,11 @@ class ClusterSetup:
         everything = all(ready.values())
         with ctx.commit() as tx:
             for host in ctx.hosts:
-                node = {"k0s_status": "ready", "last_checked": ctx.now} if ready[host.name] else None
-                if node is not None:
-                    tx.merge(_node_path(host), node)
+                if ready[host.name]:
+                    tx.node(host.role, host.name).update(k0s_status="ready", last_checked=ctx.now)
             if everything:
                 tx.end_operation("k0sctl-apply")
-                tx.merge("k0s_cluster", {"status": "ready", "last_checked": ctx.now})
+                tx.cluster.update(status="ready", last_checked=ctx.now)
         return {name for name, is_ready in ready.items() if is_ready}
 
     async def _apply(self, ctx: Context, k0sctl: K0sctl, cluster: K0sCluster) -> None:
@@ -129,10 +128,10 @@ class ClusterSetup:
             tx.begin_operation(
                 "k0sctl-apply", kind="k0sctl_apply", target=ctx.names.deployment_id, phase=self.name
             )
-            tx.merge("k0s_cluster", {"status": "deploying", "installed_by": version})
+            tx.cluster.update(status="deploying", installed_by=version)
             # Where no controller was left the cluster is a new one, and so is its certificate authority.
-            tx.delete("k0s_cluster.api_endpoint")
-            tx.set("phases.cluster_setup.step", "k0sctl apply")
+            tx.cluster.clear("api_endpoint")
+            tx.phase(self.name).update(step="k0sctl apply")
             ctx.event(tx, "k0sctl_started", f"k0sctl apply with {version}")
         try:
             await k0sctl.apply(
@@ -144,7 +143,7 @@ class ClusterSetup:
         except ClusterError:
             with ctx.commit() as tx:
                 tx.end_operation("k0sctl-apply")
-                tx.set("k0s_cluster.status", "failed")
+                tx.cluster.update(status="failed")
             raise
         with ctx.commit() as tx:
             tx.end_operation("k0sctl-apply")
@@ -157,7 +156,7 @@ class ClusterSetup:
             ctx.observer.activity(host.name, progress.text)
             if progress.text.startswith(("installing k0s", "starting")):
                 with ctx.commit() as tx:
-                    tx.set(f"{_node_path(host)}.k0s_status", "installing")
+                    tx.node(host.role, host.name).update(k0s_status="installing")
         elif progress.phase is not None:
             ctx.step(f"k0sctl: {progress.phase}")
         if ctx.interrupt.requested:
@@ -178,12 +177,8 @@ class ClusterSetup:
         )
         write_private(path, text)
         with ctx.commit() as tx:
-            tx.merge(
-                "k0s_cluster",
-                {
-                    "version": ctx.config.software.k0s.version,
-                    "api_endpoint": f"https://{leader.wireguard_ip}:6443",
-                },
+            tx.cluster.update(
+                version=ctx.config.software.k0s.version, api_endpoint=f"https://{leader.wireguard_ip}:6443"
             )
             ctx.event(
                 tx, "cluster_ready", f"k0s runs on {len(ctx.hosts)} nodes", resource=ctx.names.deployment_id
@@ -197,10 +192,6 @@ def _tool(ctx: Context) -> K0sctl:
             hint="go install github.com/k0sproject/k0sctl@latest (or see `k0rdent-azure doctor`), then run resume",
         )
     return ctx.outside.k0sctl
-
-
-def _node_path(host: Host) -> str:
-    return f"k0s_cluster.{'controllers' if host.role == 'controller' else 'workers'}.{host.name}"
 
 
 def _known_hosts() -> str:

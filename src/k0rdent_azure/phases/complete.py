@@ -14,7 +14,7 @@ class Complete:
     async def run(self, ctx: Context) -> None:
         first_time = ctx.state.metadata.deployment_status != "completed"
         with ctx.commit() as tx:
-            tx.set("metadata.deployment_status", "completed")
-            tx.set("phases.complete.status", "completed")
+            tx.metadata.update(deployment_status="completed")
+            tx.phase("complete").update(status="completed")
             if first_time:
                 ctx.event(tx, "deployment_completed", "k0rdent is ready")

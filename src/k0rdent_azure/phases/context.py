@@ -125,15 +125,15 @@ class Context:
         """One transaction: changes, the events that explain them, and the ARM requests made since the last."""
         with self.store.transaction() as tx:
             count_calls(tx, self.outside.ledger, self.command)
-            if self.stopwatch is not None:
-                tx.set(f"phases.{self.phase}.seconds", self.stopwatch.seconds)
             yield tx
+            if self.stopwatch is not None:
+                tx.phase(self.phase).update(seconds=self.stopwatch.seconds)
         self.observer.update(self.store.read())
 
     def step(self, text: str) -> None:
         """Record what the phase does next, so that a killed run can be told where it died."""
         with self.commit() as tx:
-            tx.set(f"phases.{self.phase}.step", text)
+            tx.phase(self.phase).update(step=text)
 
     def event(self, tx: Transaction, action: str, message: str, *, resource: str | None = None) -> None:
         """Add an event of the current phase to `tx`."""
@@ -196,7 +196,10 @@ def count_calls(tx: Transaction, ledger: Ledger, command: str) -> None:
     if not taken:
         return
     calls = tx.state.api_calls
-    tx.set("api_calls.total", calls.total + sum(taken.values()))
-    tx.set(("api_calls", "by_command", command), calls.by_command.get(command, 0) + sum(taken.values()))
-    for phase, count in taken.items():
-        tx.set(("api_calls", "by_phase", phase), calls.by_phase.get(phase, 0) + count)
+    count = sum(taken.values())
+    tx.api_calls.update(
+        total=calls.total + count,
+        by_command={**calls.by_command, command: calls.by_command.get(command, 0) + count},
+        by_phase=calls.by_phase
+        | {phase: calls.by_phase.get(phase, 0) + count for phase, count in taken.items()},
+    )

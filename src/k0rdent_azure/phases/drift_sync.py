@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 import msgspec
@@ -21,19 +22,32 @@ from k0rdent_azure.azure.drift_values import NOTHING
 from k0rdent_azure.azure.inventory import AddressView, VmStatusView, group_id
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.phases.refresh import news_of
-from k0rdent_azure.state.model import State, VirtualMachine
+from k0rdent_azure.state.changes import VmChanges
+from k0rdent_azure.state.model import ResourceStatus, State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
 
 _MADE = frozenset({"created", "deleted"})
+#: How the status of what VMs share is written, by its place below `azure_resources`.
+_SET_STATUS: dict[str, Callable[[Transaction, ResourceStatus], None]] = {
+    "resource_group": lambda tx, status: tx.resource_group.update(status=status),
+    "network.vnet": lambda tx, status: tx.vnet.update(status=status),
+    "network.subnet": lambda tx, status: tx.subnet.update(status=status),
+    "network.nsg": lambda tx, status: tx.nsg.update(status=status),
+    "ssh_key": lambda tx, status: tx.ssh_key.update(status=status),
+}
 
 
 class StateChange(msgspec.Struct, frozen=True):
-    """One value of the state that is another one in reality: its place, the resource it is of, both values."""
+    """One value of the state that is another one in reality: its place, the resource it is of, both values.
+
+    `write` puts all that is to be said of that resource into a transaction.
+    """
 
     path: str
     resource: str
     old: str | None
     new: str
+    write: Callable[[Transaction], None]
 
 
 def changes(names: Names, state: State, found: Found) -> list[StateChange]:
@@ -46,14 +60,14 @@ def record(tx: Transaction, wanted: Sequence[StateChange], found: Found, *, now:
     for resource, group in groupby(wanted, key=lambda each: each.resource):
         mine = list(group)
         for each in mine:
-            tx.set(each.path, each.new)
+            each.write(tx)
         said = ", ".join(
             f"{each.path.rpartition('.')[2]} {each.old or 'unknown'} -> {each.new}" for each in mine
         )
         tx.event(tx.state.metadata.deployment_phase, "drift_synced", said, resource=resource)
     for name in tx.state.azure_resources.virtual_machines:
         if found.knows(VM):
-            tx.set(f"azure_resources.virtual_machines.{name}.last_checked", now)
+            tx.vm(name).update(last_checked=now)
 
 
 def _shared(names: Names, state: State, found: Found) -> Iterator[StateChange]:
@@ -77,10 +91,11 @@ def _shared(names: Names, state: State, found: Found) -> Iterator[StateChange]:
 
 
 def _status(path: str, name: str, status: str, is_there: bool) -> Iterator[StateChange]:
-    new = "created" if is_there else "deleted"
+    new: ResourceStatus = "created" if is_there else "deleted"
     # What a run has still to make, or to look at, is that run's to say.
     if status in _MADE and status != new:
-        yield StateChange(f"azure_resources.{path}.status", name, status, new)
+        write = _SET_STATUS[path]
+        yield StateChange(f"azure_resources.{path}.status", name, status, new, lambda tx: write(tx, new))
 
 
 def _vms(state: State, found: Found) -> Iterator[StateChange]:
@@ -101,7 +116,11 @@ def _vms(state: State, found: Found) -> Iterator[StateChange]:
             news["vm_size"] = size.text
         for field, new in news.items():
             path = f"azure_resources.virtual_machines.{name}.{field}"
-            yield StateChange(path, name, getattr(vm, field), new)
+            yield StateChange(path, name, getattr(vm, field), str(new), partial(_update_vm, name, news))
+
+
+def _update_vm(name: str, news: VmChanges, tx: Transaction) -> None:
+    tx.vm(name).update(**news)
 
 
 def _is(each: ResourceFacts, name: str, vm: VirtualMachine) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from k0rdent_azure.errors import StateError
+from k0rdent_azure.state.changes import DurationsChanges
 from k0rdent_azure.state.document import read_document
 from k0rdent_azure.state.model import Durations, State
 from k0rdent_azure.state.transaction import Transaction
@@ -19,11 +20,11 @@ MOST_READ = 3
 
 def note(tx: Transaction, kind: Literal["creation", "failure", "deletion"], seconds: float) -> None:
     """Add one duration, in cloud seconds; the oldest beyond `KEPT` go."""
-    known = tx.state.durations
-    if known is None:
-        tx.set("durations", {})
-    before: list[float] = getattr(known, kind) if known is not None else []
-    tx.set(("durations", kind), [*before, round(seconds, 1)][-KEPT:])
+    known = tx.state.durations or Durations()
+    before: list[float] = getattr(known, kind)
+    noted: DurationsChanges = {}
+    noted[kind] = [*before, round(seconds, 1)][-KEPT:]
+    tx.durations.update(**noted)
 
 
 def inherited(archive: Path, cloud: str) -> Durations:

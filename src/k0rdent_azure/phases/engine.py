@@ -88,26 +88,26 @@ async def _run_phase(ctx: Context, phase: Phase) -> None:
     was_done = record is not None and record.status == "completed"
     ctx.stopwatch = None if was_done else Stopwatch(ctx.clock, (record.seconds or 0.0) if record else 0.0)
     with ctx.commit() as tx:
-        tx.set("metadata.deployment_phase", phase.name)
+        tx.metadata.update(deployment_phase=phase.name)
         if not was_done:
-            tx.merge(f"phases.{phase.name}", {"status": "in_progress", "step": "observing"})
+            tx.phase(phase.name).update(status="in_progress", step="observing")
             if record is None or record.started_at is None:
-                tx.set(f"phases.{phase.name}.started_at", ctx.now)
+                tx.phase(phase.name).update(started_at=ctx.now)
             ctx.event(tx, "phase_started", f"{phase.name} started")
     await phase.run(ctx)
     with ctx.commit() as tx:
-        tx.set(f"phases.{phase.name}.status", "completed")
-        tx.delete(f"phases.{phase.name}.step")
+        tx.phase(phase.name).update(status="completed")
+        tx.phase(phase.name).clear("step")
         if not was_done:
-            tx.set(f"phases.{phase.name}.ended_at", ctx.now)
+            tx.phase(phase.name).update(ended_at=ctx.now)
             ctx.event(tx, "phase_completed", f"{phase.name} completed")
     ctx.stopwatch = None
 
 
 def _record_interruption(ctx: Context) -> None:
     with ctx.commit() as tx:
-        tx.set("metadata.deployment_status", "interrupted")
-        tx.set(f"phases.{ctx.phase}.status", "interrupted")
+        tx.metadata.update(deployment_status="interrupted")
+        tx.phase(ctx.phase).update(status="interrupted")
         ctx.event(tx, "deployment_interrupted", f"stopped at a safe point in {ctx.phase}")
 
 
@@ -116,7 +116,7 @@ def _record_failure(ctx: Context, error: K0rdentAzureError) -> None:
     if isinstance(error, AzureRequestError | DeploymentFailedError):
         failure.code, failure.resource = error.code, error.resource_id
     with ctx.commit() as tx:
-        tx.set("metadata.deployment_status", "failed")
-        tx.merge("metadata.failure", failure)
-        tx.set(f"phases.{ctx.phase}.status", "failed")
+        tx.metadata.update(deployment_status="failed")
+        tx.failure.put(failure)
+        tx.phase(ctx.phase).update(status="failed")
         tx.event(ctx.phase, "phase_failed", error.message, resource=failure.resource, details=failure.code)

@@ -33,17 +33,15 @@ class K0rdentInstall:
         recorded = ctx.state.k0rdent
         assert recorded is not None, "the state begins with a k0rdent section"  # noqa: S101
         with ctx.commit() as tx:
-            tx.merge("k0rdent", {"last_checked": ctx.now})
+            tx.k0rdent.update(last_checked=ctx.now)
             for name, component in readiness.components.items():
-                tx.merge(("k0rdent", "components", name), component)
-                if component.error is None:
-                    # What was wrong with it an hour ago is no error of now.
-                    tx.delete(("k0rdent", "components", name, "error"))
+                # What was wrong with it an hour ago is no error of now.
+                tx.component(name).put(component)
             if readiness.release:
-                tx.set("k0rdent.release", readiness.release)
+                tx.k0rdent.update(release=readiness.release)
             if readiness.ready and recorded.status != "ready":
                 tx.end_operation("kcm-install")
-                tx.set("k0rdent.status", "ready")
+                tx.k0rdent.update(status="ready")
                 ctx.event(tx, "k0rdent_ready", "the Management object is Ready", resource="management/kcm")
         return readiness
 
@@ -52,8 +50,8 @@ class K0rdentInstall:
         software = ctx.config.software.k0rdent
         with ctx.commit() as tx:
             tx.begin_operation("kcm-install", kind="kcm_install", target=_release(ctx), phase=self.name)
-            tx.merge("k0rdent", {"status": "installing", "installed_by": "k0s helm extension"})
-            tx.set("phases.k0rdent_install.step", "applying the kcm chart")
+            tx.k0rdent.update(status="installing", installed_by="k0s helm extension")
+            tx.phase(self.name).update(step="applying the kcm chart")
             ctx.event(tx, "kcm_install_started", f"kcm {software.version} from {software.registry}")
         await kcm.install(
             kubectl_on_leader(ctx),
@@ -63,7 +61,7 @@ class K0rdentInstall:
             release=_release(ctx),
         )
         with ctx.commit() as tx:
-            tx.set("phases.k0rdent_install.step", "waiting for the Management object")
+            tx.phase(self.name).update(step="waiting for the Management object")
 
     async def _wait(self, ctx: Context) -> None:
         started, looks = ctx.clock.monotonic(), 0
@@ -79,7 +77,7 @@ class K0rdentInstall:
             late = ctx.clock.monotonic() - started > ctx.config.timeouts.k0rdent_install_wait
             if late and looks >= LOOKS_BEFORE_GIVING_UP:
                 with ctx.commit() as tx:
-                    tx.set("k0rdent.status", "failed")
+                    tx.k0rdent.update(status="failed")
                 raise ClusterError(
                     f"kcm is not ready after {ctx.config.timeouts.k0rdent_install_wait} s: {readiness.message}",
                     hint="it may only need more time: run resume to go on waiting",

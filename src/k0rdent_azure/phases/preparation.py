@@ -9,7 +9,7 @@ from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_private, wireguard_keypair
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.files import write_private
-from k0rdent_azure.state.model import ClusterNode, PhaseName, SshKey, State, VirtualMachine
+from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
 
 #: A VM in one of these conditions is still to be made, with keys of its own.
@@ -22,7 +22,7 @@ class Preparation:
     name: PhaseName = "preparation"
 
     async def run(self, ctx: Context) -> None:
-        ssh_key = _ssh_key(ctx)
+        public = _ssh_key(ctx)
         refuse_unknown_keys(ctx.state)
         missing = [host for host in ctx.hosts if not _is_prepared(ctx, host)]
         recorded = ctx.state.azure_resources.ssh_key
@@ -30,7 +30,12 @@ class Preparation:
             return
         with ctx.commit() as tx:
             if recorded is None or recorded.public_key is None:
-                tx.merge("azure_resources.ssh_key", ssh_key)
+                tx.ssh_key.update(
+                    name=ctx.names.ssh_key,
+                    status="pending",
+                    local_path=ctx.names.ssh_key_file,
+                    public_key=public,
+                )
                 ctx.event(tx, "ssh_key_ready", "SSH key pair ready", resource=ctx.names.ssh_key)
             _prepare_laptop(ctx, tx)
             for host in missing:
@@ -72,10 +77,12 @@ def _is_prepared(ctx: Context, host: Host) -> bool:
     )
 
 
-def _ssh_key(ctx: Context) -> SshKey:
-    """The deployment's SSH key pair: the file that is there, or a new one written before it is recorded."""
-    relative = ctx.names.ssh_key_file
-    path = ctx.path(relative)
+def _ssh_key(ctx: Context) -> str:
+    """The public half of the deployment's SSH key: of the file that is there, or of a new one.
+
+    A new one is written before it is recorded.
+    """
+    path = ctx.path(ctx.names.ssh_key_file)
     recorded = ctx.state.azure_resources.ssh_key
     if path.exists():
         public = ssh_public_from_private(path.read_text(), comment=ctx.config.ssh.key_comment)
@@ -92,7 +99,7 @@ def _ssh_key(ctx: Context) -> SshKey:
         )
     else:
         public = _new_ssh_key(path, ctx.config.ssh.key_comment).public
-    return SshKey(name=ctx.names.ssh_key, status="pending", local_path=relative, public_key=public)
+    return public
 
 
 def _new_ssh_key(path: Path, comment: str) -> KeyPair:
@@ -111,42 +118,27 @@ def _write_public_key(private: Path, public: str) -> None:
 
 
 def _prepare_laptop(ctx: Context, tx: Transaction) -> None:
-    if tx.has(f"wireguard.peers.{LAPTOP}"):
+    if tx.peer(LAPTOP).exists:
         return
     pair = wireguard_keypair()
-    tx.merge(
-        f"wireguard.peers.{LAPTOP}",
-        {
-            "ip": laptop_ip(ctx.config),
-            "private_key": pair.private,
-            "public_key": pair.public,
-            "config_status": "pending",
-        },
+    tx.peer(LAPTOP).update(
+        ip=laptop_ip(ctx.config), private_key=pair.private, public_key=pair.public, config_status="pending"
     )
 
 
 def _prepare_host(ctx: Context, tx: Transaction, host: Host) -> None:
     pair = wireguard_keypair()
     host_key = ssh_keypair(host.name)
-    tx.merge(
-        f"wireguard.peers.{host.name}",
-        {
-            "ip": host.wireguard_ip,
-            "private_key": pair.private,
-            "public_key": pair.public,
-            "config_status": "generated",
-        },
+    tx.peer(host.name).update(
+        ip=host.wireguard_ip, private_key=pair.private, public_key=pair.public, config_status="generated"
     )
-    keys = {"host_key": host_key.public, "host_private_key": host_key.private}
-    path = f"azure_resources.virtual_machines.{host.name}"
-    if tx.has(path):
-        # A rebuilt state knows VMs that are to be made, or made anew, and where.
-        tx.merge(path, keys)
-    else:
-        tx.merge(path, _new_vm(ctx, host))
-        tx.merge(path, keys)
-    group = "controllers" if host.role == "controller" else "workers"
-    tx.merge(f"k0s_cluster.{group}.{host.name}", ClusterNode(role=k0s_role(ctx.config, host)))
+    # A rebuilt state knows VMs that are to be created, or recreated, and where.
+    if not tx.vm(host.name).exists:
+        tx.vm(host.name).put(_new_vm(ctx, host))
+    tx.vm(host.name).update(host_key=host_key.public, host_private_key=host_key.private)
+    tx.node(host.role, host.name).update(
+        role=k0s_role(ctx.config, host), ssh_status="pending", k0s_status="not_installed"
+    )
 
 
 def _new_vm(ctx: Context, host: Host) -> VirtualMachine:

@@ -16,6 +16,7 @@ from k0rdent_azure.clock import timestamp
 from k0rdent_azure.errors import AzureError, AzureRequestError
 from k0rdent_azure.phases.context import Outside, count_calls
 from k0rdent_azure.phases.freshness import MAX_AGE, WhyNot, is_due, is_stale, known_vm, reason_not_to_ask
+from k0rdent_azure.state.changes import VmChanges
 from k0rdent_azure.state.lock import RunLock
 from k0rdent_azure.state.model import State, VirtualMachine, VmStatus
 from k0rdent_azure.state.store import Store
@@ -141,9 +142,10 @@ def _record(tx: Transaction, before: State, seen: _Seen) -> list[Change]:
             )
             tx.event(tx.state.metadata.deployment_phase, "vm_changed", f"refresh: {said}", resource=name)
             if news.get("status") == "deleted":
-                tx.delete(("azure_resources", "virtual_machines", name, "power_state"))
-            changes += [Change(name, field, getattr(vm, field), new) for field, new in news.items()]
-        tx.merge(("azure_resources", "virtual_machines", name), {**news, "last_checked": seen.moment})
+                tx.vm(name).clear("power_state")
+            changes += [Change(name, field, getattr(vm, field), str(new)) for field, new in news.items()]
+        tx.vm(name).update(**news)
+        tx.vm(name).update(last_checked=seen.moment)
     return changes
 
 
@@ -155,19 +157,21 @@ def _found(
     return seen.vms.get(vm_id.lower()), seen.addresses.get((vm.public_ip_id or "").lower())
 
 
-def news_of(vm: VirtualMachine, found: VmStatusView | None, address: AddressView | None) -> dict[str, str]:
+def news_of(vm: VirtualMachine, found: VmStatusView | None, address: AddressView | None) -> VmChanges:
     """The fields of a VM's record whose values are others now, with these; `found` None: it is not there."""
     if found is None:
         return {"status": "deleted"} if vm.status in ("running", "stopped") else {}
-    wanted: dict[str, str] = {}
-    if found.power_state:
-        wanted["power_state"] = found.power_state
-    if found.provisioning_state:
-        wanted["provisioning_state"] = found.provisioning_state
-    if address is not None and address.ip:
-        wanted["public_ip"] = address.ip
-    wanted["status"] = _status(vm, found)
-    return {field: value for field, value in wanted.items() if getattr(vm, field) != value}
+    news: VmChanges = {}
+    if found.power_state and found.power_state != vm.power_state:
+        news["power_state"] = found.power_state
+    if found.provisioning_state and found.provisioning_state != vm.provisioning_state:
+        news["provisioning_state"] = found.provisioning_state
+    if address is not None and address.ip and address.ip != vm.public_ip:
+        news["public_ip"] = address.ip
+    status = _status(vm, found)
+    if status != vm.status:
+        news["status"] = status
+    return news
 
 
 def _status(vm: VirtualMachine, found: VmStatusView) -> VmStatus:

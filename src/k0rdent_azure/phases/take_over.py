@@ -27,28 +27,36 @@ def take_over(ctx: Context, told: Told, *, laptop_private: str | None) -> None:
 
 
 def _host(ctx: Context, tx: Transaction, host: Host, facts: HostFacts) -> None:
-    path = f"azure_resources.virtual_machines.{host.name}"
     if facts.host_key is not None:
-        keys = {"host_key": facts.host_key.public, "host_private_key": facts.host_key.private}
-        tx.merge(path, {**keys, "status": "running", "cloud_init": facts.cloud_init, "last_checked": ctx.now})
+        tx.vm(host.name).update(
+            host_key=facts.host_key.public,
+            host_private_key=facts.host_key.private,
+            status="running",
+            cloud_init=facts.cloud_init,
+            last_checked=ctx.now,
+        )
     if facts.wireguard is not None:
         private = facts.wireguard.private_key
-        pair = {"private_key": private, "public_key": wireguard_public_from_private(private)}
-        peer = {"ip": host.wireguard_ip, **pair, "config_status": "generated"}
+        tx.peer(host.name).update(
+            ip=host.wireguard_ip,
+            private_key=private,
+            public_key=wireguard_public_from_private(private),
+            config_status="generated",
+        )
         address = tx.state.azure_resources.virtual_machines[host.name].public_ip
         if address:
-            peer["endpoint"] = f"{address}:{ctx.config.network.wireguard_port}"
-        tx.merge(f"wireguard.peers.{host.name}", peer)
-    group = "controllers" if host.role == "controller" else "workers"
-    if not tx.has(f"k0s_cluster.{group}.{host.name}"):
-        tx.merge(f"k0s_cluster.{group}.{host.name}", {"role": k0s_role(ctx.config, host)})
+            tx.peer(host.name).update(endpoint=f"{address}:{ctx.config.network.wireguard_port}")
+    node = tx.node(host.role, host.name)
+    if not node.exists:
+        node.update(role=k0s_role(ctx.config, host))
 
 
 def _laptop(ctx: Context, tx: Transaction, read: dict[str, HostFacts], private: str | None) -> None:
     expected = told_laptop_key(read, laptop_ip(ctx.config))
-    if expected is None or tx.has(f"wireguard.peers.{LAPTOP}.private_key"):
+    laptop = tx.peer(LAPTOP)
+    known = laptop.now
+    if expected is None or (known is not None and known.private_key):
         return
-    peer = {"ip": laptop_ip(ctx.config), "public_key": expected, "config_status": "generated"}
+    laptop.update(ip=laptop_ip(ctx.config), public_key=expected, config_status="generated")
     if private is not None and wireguard_public_from_private(private) == expected:
-        peer["private_key"] = private
-    tx.merge(f"wireguard.peers.{LAPTOP}", peer)
+        laptop.update(private_key=private)

@@ -15,6 +15,7 @@ from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.config.topology import Host
 from k0rdent_azure.errors import DeploymentFailedError, HostError, HostUnreachableError
 from k0rdent_azure.hosts import cloud_init
+from k0rdent_azure.hosts.cloud_init import CloudInitStatus
 from k0rdent_azure.phases import arm, durations, schedule, submission, vm_mending
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.state.model import Durations, PhaseName, State, VirtualMachine
@@ -199,7 +200,7 @@ def _note(ctx: Context, watch: Watch, kind: Literal["creation", "failure"]) -> N
             durations.note(tx, kind, ctx.clock.monotonic() - watch.started)
 
 
-async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> str | None:
+async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> CloudInitStatus | None:
     """cloud-init's status on a host: pending, running, done, failed; None while SSH does not answer."""
     target = ctx.public_target(host, vm)
     if not await ctx.ssh.probe(target):
@@ -211,7 +212,7 @@ async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> str | None:
     return status
 
 
-def _record_observations(ctx: Context, found: dict[str, str | None]) -> None:
+def _record_observations(ctx: Context, found: dict[str, CloudInitStatus | None]) -> None:
     """Commit what a look changed, all of it at once; a look that shows nothing new costs no write."""
     vms = ctx.state.azure_resources.virtual_machines
     news = {
@@ -226,11 +227,15 @@ def _record_observations(ctx: Context, found: dict[str, str | None]) -> None:
             _record_observation(ctx, tx, name, status)
 
 
-def _record_observation(ctx: Context, tx: Transaction, name: str, status: str) -> None:
+def _record_observation(ctx: Context, tx: Transaction, name: str, status: CloudInitStatus) -> None:
     vm = tx.state.azure_resources.virtual_machines[name]
-    path = ("azure_resources", "virtual_machines", name)
-    seen = {"status": "running", "power_state": "VM running", "cloud_init": status, "last_checked": ctx.now}
-    tx.merge(path, {**seen, "created_at": vm.created_at or ctx.now})
+    tx.vm(name).update(
+        status="running",
+        power_state="VM running",
+        cloud_init=status,
+        last_checked=ctx.now,
+        created_at=vm.created_at or ctx.now,
+    )
     if vm.status != "running":
         zone = vm.availability_zone or "-"
         ctx.event(tx, "vm_created", f"answers over SSH (zone {zone})", resource=name)

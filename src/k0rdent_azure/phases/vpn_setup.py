@@ -63,10 +63,10 @@ class VpnSetup:
         recorded = all(wireguard.peers[host.name].endpoint == _endpoint(ctx, host) for host in ctx.hosts)
         if changed or not recorded:
             with ctx.commit() as tx:
-                tx.set("wireguard.laptop_config.status", "generated")
-                tx.set(f"wireguard.peers.{LAPTOP}.config_status", "generated")
+                tx.laptop_config.update(status="generated")
+                tx.peer(LAPTOP).update(config_status="generated")
                 for host in ctx.hosts:
-                    tx.set(f"wireguard.peers.{host.name}.endpoint", _endpoint(ctx, host))
+                    tx.peer(host.name).update(endpoint=_endpoint(ctx, host))
                 ctx.event(tx, "laptop_config_generated", "WireGuard configuration of the workstation written")
         return changed
 
@@ -75,7 +75,7 @@ class VpnSetup:
         wireguard = ctx.state.wireguard
         assert wireguard is not None and wireguard.laptop_config is not None  # noqa: S101, PT018
         with ctx.commit() as tx:
-            tx.set("phases.vpn_setup.step", f"bringing {interface} up")
+            tx.phase(self.name).update(step=f"bringing {interface} up")
             tx.begin_operation("vpn", kind="vpn", target=interface, phase=self.name)
         try:
             await ctx.workstation.up(ctx.path(wireguard.laptop_config.file_path), interface)
@@ -120,10 +120,8 @@ class VpnSetup:
     def _record(self, ctx: Context, alive: dict[str, int]) -> None:
         with ctx.commit() as tx:
             for name, moment in alive.items():
-                tx.set(f"wireguard.peers.{name}.config_status", "deployed")
-                tx.set(
-                    f"wireguard.peers.{name}.last_handshake", timestamp(datetime.fromtimestamp(moment, UTC))
-                )
+                seen = timestamp(datetime.fromtimestamp(moment, UTC))
+                tx.peer(name).update(config_status="deployed", last_handshake=seen)
 
     def _record_connected(self, ctx: Context) -> None:
         before = ctx.state.wireguard
@@ -132,17 +130,14 @@ class VpnSetup:
         )
         with ctx.commit() as tx:
             tx.end_operation("vpn")
-            tx.merge(
-                "wireguard.laptop_config",
-                {"status": "connected", "setup_complete": True, "last_checked": ctx.now},
-            )
-            tx.set(f"wireguard.peers.{LAPTOP}.config_status", "deployed")
+            tx.laptop_config.update(status="connected", setup_complete=True, last_checked=ctx.now)
+            tx.peer(LAPTOP).update(config_status="deployed")
             if not already:
                 ctx.event(tx, "vpn_connected", f"WireGuard handshakes with all {len(ctx.hosts)} hosts")
 
     def _give_up(self, ctx: Context, silent: list[str]) -> None:
         with ctx.commit() as tx:
-            tx.merge("wireguard.laptop_config", {"status": "disconnected", "last_checked": ctx.now})
+            tx.laptop_config.update(status="disconnected", last_checked=ctx.now)
         names = ", ".join(silent)
         raise HostError(
             f"no WireGuard handshake with {names} within {HANDSHAKE_WAIT:.0f} s",
