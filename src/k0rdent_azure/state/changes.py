@@ -5,8 +5,6 @@ cleared. What has an editor of its own (`state.editors`) is not among them, nor 
 compares the two: a field that is added there is added here.
 """
 
-from __future__ import annotations
-
 from typing import Literal, TypedDict
 
 from k0rdent_azure.state.model import (

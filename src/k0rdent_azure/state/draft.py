@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -53,7 +53,10 @@ class Draft:
         assert isinstance(plain, dict)  # noqa: S101 - structs and mappings both become dicts
         if isinstance(values, msgspec.Struct):
             plain = {key: value for key, value in plain.items() if value is not None}
-        keys = keys_of(path)
+        self.put(keys_of(path), plain)
+
+    def put(self, keys: Sequence[str | int], plain: Mapping[str, object]) -> None:
+        """Put plain data beside what is at `keys`."""
         refuse_deep(plain, above=len(keys))
         self.mapping(keys).update(plain)
         self.changed = True
@@ -65,7 +68,7 @@ class Draft:
             del self.mapping(parents)[str(last)]
             self.changed = True
 
-    def mapping(self, keys: list[str | int]) -> dict[str, object]:
+    def mapping(self, keys: Sequence[str | int]) -> dict[str, object]:
         """The mapping at `keys`, ours to change: it and every container on the way are copied, once."""
         here: dict[str, object] | list[object] = self.data
         for key in keys:

@@ -49,23 +49,22 @@ class Editor(Generic[Section]):
     @property
     def exists(self) -> bool:
         """Whether the section is there, with the changes made so far."""
-        return self._draft.has(self._keys)
+        return self._there() is not None
 
     @property
     def now(self) -> Section | None:
         """The section with the changes made so far; None where it is not there."""
-        if not self.exists:
-            return None
-        return cast(Section, self._converted(self._draft.get(self._keys), self.kind))
+        there = self._there()
+        return None if there is None else cast(Section, self._converted(there, self.kind))
 
     def _update(self, changes: Mapping[str, object]) -> None:
         """Put each of `changes` beside what is there. Raises StateInvalidError, and StateError if nothing is there."""
         assert self.takes is not None  # noqa: S101 - an editor with `update` has them
-        self._refuse_unknown(changes, self.takes.__annotations__.keys())
+        self._refuse_unknown(changes, self.takes.__annotations__)
         plain = self._checked(changes, self.takes)
         self._refuse_partial(plain)
         if plain:
-            self._draft.merge(self._keys, plain)
+            self._draft.put(self._keys, plain)
 
     def _clear(self, fields: Sequence[str]) -> None:
         """Remove optional fields; one that is not there is fine. Raises StateInvalidError."""
@@ -75,13 +74,19 @@ class Editor(Generic[Section]):
 
     def _put(self, value: Section) -> None:
         plain = self._checked(value, self.kind)
-        self._draft.merge(self._keys, {key: inner for key, inner in plain.items() if inner is not None})
+        self._draft.put(self._keys, {key: inner for key, inner in plain.items() if inner is not None})
         for key, inner in plain.items():
             if inner is None:
                 self._draft.delete((*self._keys, key))
 
     def _remove(self) -> None:
         self._draft.delete(self._keys)
+
+    def _there(self) -> object:
+        here: object = self._draft.data
+        for key in self._keys:
+            here = here.get(key) if isinstance(here, dict) else None
+        return here
 
     def _checked(self, value: object, kind: type) -> dict[str, object]:
         """`value` as plain data, if it converts to `kind`. Raises StateInvalidError."""
@@ -107,7 +112,8 @@ class Editor(Generic[Section]):
 
     def _refuse_partial(self, changes: Mapping[str, object]) -> None:
         missing = _required(self.kind).difference(changes)
-        if missing and not all(self._draft.has((*self._keys, field)) for field in missing):
+        there = self._there() if missing else {}
+        if not (isinstance(there, dict) and missing.issubset(there)):
             path = ".".join(self._keys)
             raise StateError(f"{path} is not in the state, and nothing was to make it", hint=_HINT)
 
