@@ -36,20 +36,23 @@ def raw_write(folder: Path, content: bytes) -> None:
 
 def change(store: FileStore) -> None:
     """One VM's status and the event that explains it."""
-    path = "azure_resources.virtual_machines.k0s-worker-1.status"
     with store.transaction() as tx:
-        tx.set(path, "stopped" if tx.get(path) == "running" else "running")
+        known = tx.state.azure_resources.virtual_machines["k0s-worker-1"].status
+        tx.vm("k0s-worker-1").update(status="stopped" if known == "running" else "running")
         tx.event("vm_creation", "vm_changed", "measured", resource="k0s-worker-1")
 
 
 def refresh(store: FileStore) -> None:
     """What the plan's `refresh_vm_state` records of five VMs: four values each, in one commit."""
     with store.transaction() as tx:
-        for number in range(1, 6):
-            path = f"azure_resources.virtual_machines.k0s-worker-{number}"
-            power = "VM stopped" if tx.get(f"{path}.power_state") == "VM running" else "VM running"
-            tx.merge(path, {"status": "running", "power_state": power, "provisioning_state": "Succeeded"})
-            tx.set(f"{path}.last_checked", "2025-01-07T16:45:00Z")
+        vms = tx.state.azure_resources.virtual_machines
+        for name in (f"k0s-worker-{number}" for number in range(1, 6)):
+            tx.vm(name).update(
+                status="running",
+                power_state="VM stopped" if vms[name].power_state == "VM running" else "VM running",
+                provisioning_state="Succeeded",
+                last_checked="2025-01-07T16:45:00Z",
+            )
 
 
 def rows(workspace: Path) -> Iterator[Row]:

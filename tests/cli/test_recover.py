@@ -23,8 +23,8 @@ def path(tmp_path: Path) -> Path:
     assert main(["-C", str(tmp_path), "snapshot", "create", "--reason", "good"]) == 0
     for port in (51998, 51999):
         with Workspace(tmp_path).store().transaction() as tx:
-            tx.set("wireguard.port", port)
-            tx.set("wireguard.peers.mylaptop.private_key", f"SECRET-{port}")
+            tx.by_path.set("wireguard.port", port)
+            tx.by_path.set("wireguard.peers.mylaptop.private_key", f"SECRET-{port}")
             tx.event("complete", "noted", f"port {port}")
     text = state.read_bytes()
     state.write_bytes(text.replace(b"k0rdent:\n  status:", b"k0rdent:\n  status"))

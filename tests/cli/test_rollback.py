@@ -29,10 +29,10 @@ def folder(tmp_path: Path) -> Path:
     path.write_bytes(dump(complete()))
     assert main(["-C", str(tmp_path), "snapshot", "create", "--reason", "good"]) == 0
     with Workspace(tmp_path).store().transaction() as tx:
-        tx.set("wireguard.port", 51999)
-        tx.set("wireguard.peers.mylaptop.private_key", "NEW-SECRET")
-        tx.set(f"{WORKER}.id", "/subscriptions/s/vm")
-        tx.set(f"{WORKER}.status", "failed")
+        tx.by_path.set("wireguard.port", 51999)
+        tx.by_path.set("wireguard.peers.mylaptop.private_key", "NEW-SECRET")
+        tx.by_path.set(f"{WORKER}.id", "/subscriptions/s/vm")
+        tx.by_path.set(f"{WORKER}.status", "failed")
         tx.event("complete", "noted", "changed")
     return tmp_path
 
@@ -126,8 +126,8 @@ def test_only_one_component(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_what_is_outside_is_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Workspace(folder).store().transaction() as tx:
         worker = dict(complete()["azure_resources"]["virtual_machines"]["k0s-worker-1"])
-        tx.set("azure_resources.virtual_machines.k0s-worker-3", worker | {"id": "/s/\x1b[31mw3"})
-        tx.set("k0rdent.status", "not_deployed")
+        tx.by_path.set("azure_resources.virtual_machines.k0s-worker-3", worker | {"id": "/s/\x1b[31mw3"})
+        tx.by_path.set("k0rdent.status", "not_deployed")
     capsys.readouterr()
     run(folder, "73", "--dry-run")
     said = capsys.readouterr().out

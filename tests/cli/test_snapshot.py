@@ -41,7 +41,7 @@ def there(folder: Path) -> list[str]:
 
 def change(folder: Path, value: int) -> None:
     with Workspace(folder).store().transaction() as tx:
-        tx.set("wireguard.port", value)
+        tx.by_path.set("wireguard.port", value)
         tx.event("complete", "noted", "x")
 
 
@@ -139,9 +139,9 @@ def test_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(folder, 51821)
     run(folder, "create")
     with Workspace(folder).store().transaction() as tx:
-        tx.set("wireguard.peers.mylaptop.private_key", "NEW-SECRET")
-        tx.set("notes", {"ring": 1})
-        tx.delete("azure_resources.deployment")
+        tx.by_path.set("wireguard.peers.mylaptop.private_key", "NEW-SECRET")
+        tx.by_path.set("notes", {"ring": 1})
+        tx.by_path.delete("azure_resources.deployment")
     capsys.readouterr()
     run(folder, "diff", "73")
     said = capsys.readouterr().out
@@ -169,10 +169,10 @@ def test_diff_with_a_damaged_present_state(folder: Path, capsys: pytest.CaptureF
 
 def test_what_is_printed_cannot_act_on_a_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Workspace(folder).store().transaction() as tx:
-        tx.set("notes", {})
+        tx.by_path.set("notes", {})
     run(folder, "create")
     with Workspace(folder).store().transaction() as tx:
-        tx.set(("notes", "a\x1b[2J"), "b\x1b]0;x\x07\u202e")
+        tx.by_path.set(("notes", "a\x1b[2J"), "b\x1b]0;x\x07\u202e")
     capsys.readouterr()
     run(folder, "diff", "latest")
     out = capsys.readouterr().out

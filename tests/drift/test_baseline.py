@@ -39,7 +39,7 @@ async def deploy_unseen(made: Stage) -> None:
             arm.record(ctx, tx, view)
             arm.record_success(ctx, tx, view)
             for host in ctx.hosts:
-                tx.set(f"azure_resources.virtual_machines.{host.name}.status", "running")
+                tx.by_path.set(f"azure_resources.virtual_machines.{host.name}.status", "running")
 
 
 async def compared(made: Stage) -> Comparison:
@@ -69,7 +69,7 @@ async def test_a_deployment_without_a_baseline_is_compared_with_what_was_wanted(
         faults.add(made.world.directory, POLICY)
         await deploy_unseen(made)
         with made.store.transaction() as tx:
-            tx.delete("azure_resources.baseline")
+            tx.by_path.delete("azure_resources.baseline")
         assert len((await compared(made)).findings) == 7
         assert {each.field for each in (await compared(made)).findings} == {"tags.costcentre"}
 
@@ -101,7 +101,7 @@ async def test_a_rule_that_a_policy_adds_is_known_and_one_that_it_takes_is_misse
         assert {each.field for each in known} == {EXISTS}
         with made.store.transaction() as tx:
             differences = drift_baseline.encode(known, found.wanted)
-            tx.set("azure_resources.baseline.differences", differences)
+            tx.by_path.set("azure_resources.baseline.differences", differences)
         missed = "missing critical securityRules AllowSSH - restore"
         assert told(await compared(made)) == [missed]
         faults.add(made.world.directory, another_rule("policy", destinationPortRange="80"))

@@ -91,19 +91,19 @@ async def test_nothing_at_all_is_an_error(deployed: Deployed) -> None:
 async def test_what_a_replacement_deleted_is_missed_while_nobody_makes_it_anew(deployed: Deployed) -> None:
     stage = deployed.stage
     with stage.store.transaction() as tx:
-        tx.set(f"azure_resources.virtual_machines.{VM}.status", "deleting")
+        tx.by_path.set(f"azure_resources.virtual_machines.{VM}.status", "deleting")
     try:
         found = await deployed.validate(Fault(kind="vm-deleted", vm=VM))
         assert f"missing critical virtualMachines {VM} - recreate" in told(found)
     finally:
         with stage.store.transaction() as tx:
-            tx.set(f"azure_resources.virtual_machines.{VM}.status", "running")
+            tx.by_path.set(f"azure_resources.virtual_machines.{VM}.status", "running")
 
 
 async def test_what_a_run_has_still_to_make_is_not_missed(deployed: Deployed) -> None:
     stage = deployed.stage
     with stage.store.transaction() as tx:
-        tx.set(f"azure_resources.virtual_machines.{VM}.status", "creating")
+        tx.by_path.set(f"azure_resources.virtual_machines.{VM}.status", "creating")
     try:
         state = stage.store.read().state
         await deployed.validate(Fault(kind="vm-deleted", vm=VM))
@@ -112,4 +112,4 @@ async def test_what_a_run_has_still_to_make_is_not_missed(deployed: Deployed) ->
         assert told(found) == []
     finally:
         with stage.store.transaction() as tx:
-            tx.set(f"azure_resources.virtual_machines.{VM}.status", "running")
+            tx.by_path.set(f"azure_resources.virtual_machines.{VM}.status", "running")

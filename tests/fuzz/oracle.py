@@ -150,14 +150,14 @@ def _check_shown(read: Document, *, draw: bool) -> None:
 
 def _set_unknown(store: Store) -> tuple[str, ...]:
     with store.transaction() as tx:
-        tx.set(("x-fuzz",), {"text": _NASTY, "list": [1, [2, {"three": None}]]})
+        tx.by_path.set(("x-fuzz",), {"text": _NASTY, "list": [1, [2, {"three": None}]]})
     return ("x-fuzz",)
 
 
 def _set_status(store: Store) -> tuple[str, ...]:
     with store.transaction() as tx:
         other = "failed" if tx.state.metadata.deployment_status != "failed" else "interrupted"
-        tx.set(("metadata", "deployment_status"), other)
+        tx.by_path.set(("metadata", "deployment_status"), other)
         tx.event("complete", "fuzzed", _NASTY)
     return ("metadata", "deployment_status")
 

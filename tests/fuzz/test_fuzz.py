@@ -139,9 +139,11 @@ def _all_of_the_trail(patch: pytest.MonkeyPatch) -> None:
 
 def _a_lost_event(patch: pytest.MonkeyPatch) -> None:
     def event(self: transaction.Transaction, *words: str) -> None:
-        rows = self.get("events")
+        rows = self.by_path.get("events")
         assert isinstance(rows, list)
-        self.set("events", [*rows[1:], {"timestamp": "2025-01-07T15:30:00Z", "phase": "a", "action": "b"}])
+        self.by_path.set(
+            "events", [*rows[1:], {"timestamp": "2025-01-07T15:30:00Z", "phase": "a", "action": "b"}]
+        )
 
     patch.setattr(transaction.Transaction, "event", event)
 

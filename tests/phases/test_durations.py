@@ -53,7 +53,7 @@ def test_another_clouds_durations_tell_nothing(tmp_path: Path) -> None:
 def test_a_state_that_noted_nothing_still_tells_what_its_phase_took(tmp_path: Path) -> None:
     store = archived(tmp_path, "only", age=0, creation=[])
     with store.transaction() as tx:
-        tx.merge("phases.vm_creation", {"status": "completed", "seconds": 321.5})
+        tx.by_path.merge("phases.vm_creation", {"status": "completed", "seconds": 321.5})
     assert inherited(tmp_path, "AzureCloud") == Durations(creation=[321.5])
 
 

@@ -14,7 +14,9 @@ ALL = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 POWERS = (RUNNING, "", None, "VM stopped", "VM deallocating", "VM starting")
 
 
-def controller(index: int, *, listed: tuple[str, ...] | None = ALL, power: str | None = RUNNING) -> Controller:
+def controller(
+    index: int, *, listed: tuple[str, ...] | None = ALL, power: str | None = RUNNING
+) -> Controller:
     silence = "" if listed else "no SSH"
     return Controller(NAMES[index], ALL[index], power, listed, silence, holds=power is not None)
 

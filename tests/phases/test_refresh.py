@@ -110,7 +110,7 @@ async def test_what_was_changed_meanwhile_stays(tmp_path: Path, monkeypatch: pyt
         async def slow(*args: object) -> object:
             answer = await asked(*args)  # type: ignore[arg-type]
             with made.store.transaction() as tx:
-                tx.set("azure_resources.virtual_machines.k0s-worker-1.detail", "the run was here")
+                tx.by_path.set("azure_resources.virtual_machines.k0s-worker-1.detail", "the run was here")
             return answer
 
         monkeypatch.setattr(refresh, "_ask", slow)
@@ -223,7 +223,7 @@ async def test_sync_asks_as_often_as_the_phase_calls_for(
     async with deployed(tmp_path) as made:
         await look(made)
         with made.store.transaction() as tx:
-            tx.set("metadata.deployment_phase", phase)
+            tx.by_path.set("metadata.deployment_phase", phase)
         await made.clock.sleep(older)
         outside = made.outside()
         found = await refresh.sync(made.store, outside, lock(made), command="status")

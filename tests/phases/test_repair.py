@@ -134,7 +134,9 @@ def test_of_two_controllers_that_failed_one_is_made_anew() -> None:
 
 def test_a_controller_that_is_resized_takes_its_turn_too() -> None:
     """A new size restarts a VM: two at once, or one beside one that is deleted, would be two members less."""
-    sizes = [finding("changed", "resize", VM, name, "size") for name in ("k0s-controller", "k0s-controller-2")]
+    sizes = [
+        finding("changed", "resize", VM, name, "size") for name in ("k0s-controller", "k0s-controller-2")
+    ]
     failed = finding("changed", "recreate", VM, "k0s-controller-3", "provisioning_state")
     tags = finding("changed", "restore", VM, "k0s-controller-3", "tags.x")
     wanted = planned(*sizes, tags)
@@ -175,14 +177,14 @@ def test_the_mark_tells_each_step_and_what_to_send() -> None:
             left=[],
         ),
     )
-    assert tx.get("azure_resources.virtual_machines.k0s-worker-1.status") == "pending"
-    assert not tx.has("azure_resources.virtual_machines.k0s-worker-1.id")
-    assert tx.get("pending_operations.repair.details") == {
+    assert tx.by_path.get("azure_resources.virtual_machines.k0s-worker-1.status") == "pending"
+    assert not tx.by_path.has("azure_resources.virtual_machines.k0s-worker-1.id")
+    assert tx.by_path.get("pending_operations.repair.details") == {
         "start": ["k0s-worker-2"],
         "again": [],
         "shared": True,
     }
-    told = tx.get("events")
+    told = tx.by_path.get("events")
     assert isinstance(told, list)
     assert [event["message"] for event in told[-3:]] == [
         "make VM k0s-worker-1 anew",

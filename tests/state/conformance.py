@@ -203,9 +203,9 @@ class StoreContract:
     def test_a_transaction_is_committed_as_a_whole(self, opener: Opener) -> None:
         store = _created(opener)
         with store.transaction() as tx:
-            tx.set("x.a", 1)
-            tx.merge("x", {"b": [1, 2], "c": {"d": None}})
-            tx.delete("x.a")
+            tx.by_path.set("x.a", 1)
+            tx.by_path.merge("x", {"b": [1, 2], "c": {"d": None}})
+            tx.by_path.delete("x.a")
             tx.event("preparation", "changed", "x", resource="x")
             assert opener().read() == tx.document.text
         document = _store(opener).read()
@@ -218,19 +218,19 @@ class StoreContract:
         store = _created(opener)
         before = opener().read()
         with pytest.raises(RuntimeError), store.transaction() as tx:
-            tx.set("x", 1)
+            tx.by_path.set("x", 1)
             tx.event("preparation", "changed")
             raise RuntimeError
         assert opener().read() == before
         assert opener().read_previous() is None
         with store.transaction() as tx:
-            assert not tx.has("x")
+            assert not tx.by_path.has("x")
 
     def test_nothing_changed_is_nothing_committed(self, opener: Opener) -> None:
         store = _created(opener)
         before = opener().read()
         with store.transaction() as tx:
-            tx.delete("x")
+            tx.by_path.delete("x")
         assert opener().read() == before
 
     def test_an_invalid_change_is_refused_and_kept_for_a_look(self, opener: Opener) -> None:
@@ -278,12 +278,12 @@ class StoreContract:
         _set(two, "x.two", 2)
         before = opener().read()
         with pytest.raises(StateConflictError) as raised, one.transaction(based_on=seen) as tx:
-            tx.set("x.one", 1)
+            tx.by_path.set("x.one", 1)
         assert "serial 1 is 2 now" in raised.value.message
         assert "x" in raised.value.message.partition("changed: ")[2]
         assert opener().read() == before
         with one.transaction(based_on=one.read()) as tx:
-            tx.set("x.one", 1)
+            tx.by_path.set("x.one", 1)
         assert _store(opener).read().get("x") == {"two": 2, "one": 1}
 
     def test_another_deployment_in_its_place_is_refused(self, opener: Opener) -> None:
@@ -310,7 +310,7 @@ class StoreContract:
         foreign = {"zeta": {"b": 1, "a": [True, None, 1.5]}, **small(), "alpha": "yes"}
         _put(opener(), dump(foreign))
         with _store(opener).transaction() as tx:
-            tx.set(("metadata", "x-team"), "blue")
+            tx.by_path.set(("metadata", "x-team"), "blue")
         document = _store(opener).read()
         assert [key for key in document.data if key in foreign] == list(foreign)
         assert document.get("zeta") == foreign["zeta"]
@@ -344,7 +344,7 @@ class StoreContract:
     def test_a_reader_during_a_transaction_sees_the_version_before(self, opener: Opener) -> None:
         store = _created(opener)
         with store.transaction() as tx:
-            tx.set("x", 1)
+            tx.by_path.set("x", 1)
             assert "x" not in _store(opener).read().data
         assert _store(opener).read().get("x") == 1
 
@@ -362,7 +362,7 @@ class StoreContract:
         _set(store, "x.old", 1)
         old = store.read()
         with store.transaction() as tx:
-            tx.set("x", {"new": 2})
+            tx.by_path.set("x", {"new": 2})
             tx.event("preparation", "changed")
         with store.transaction() as tx:
             foreign = {"lineage": "another", "serial": 77, "last_updated": "2020-01-01T00:00:00Z"}
@@ -422,7 +422,7 @@ class StoreContract:
             try:
                 for _ in range(10):
                     with store.transaction() as tx:
-                        tx.set("api_calls.total", tx.state.api_calls.total + 1)
+                        tx.by_path.set("api_calls.total", tx.state.api_calls.total + 1)
                         tx.event("preparation", "counted")
             except StateError as error:
                 failures.append(error)
@@ -458,7 +458,7 @@ def _created(opener: Opener) -> Store:
 
 def _set(store: Store, where: str, value: object) -> None:
     with store.transaction() as tx:
-        tx.set(where, value)
+        tx.by_path.set(where, value)
 
 
 def _faults(opener: Opener) -> list[str]:

@@ -56,7 +56,7 @@ def count_up(path: Path, name: str, times: int) -> None:
     store = FileStore(path, clock=SystemClock())
     for number in range(times):
         with store.transaction() as tx:
-            tx.set("extra.total", int(str(tx.get("extra.total"))) + 1)
+            tx.by_path.set("extra.total", int(str(tx.by_path.get("extra.total"))) + 1)
             tx.event("preparation", "counted", f"{name} {number}")
 
 

@@ -59,10 +59,10 @@ def in_clear() -> CrashDisk:
 
     def run(store: FileStore) -> None:
         with store.transaction() as tx:
-            tx.set("wireguard.port", 51820)
-            tx.set("wireguard.network", "172.24.24.0/24")
+            tx.by_path.set("wireguard.port", 51820)
+            tx.by_path.set("wireguard.network", "172.24.24.0/24")
             peer = {"ip": "172.24.24.11", "public_key": KEY, "private_key": KEY}
-            tx.set("wireguard.peers.k0s-worker-1", peer)
+            tx.by_path.set("wireguard.peers.k0s-worker-1", peer)
 
     disk = begun(Step("keys", run), take("in clear"), change(1))
     disk.put(f"{PATH.parent}/deployment-state.snapshots/.new", disk.get(str(PATH)).content)

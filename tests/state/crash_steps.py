@@ -49,7 +49,7 @@ def change(value: int) -> Step:
 
     def run(store: FileStore) -> None:
         with store.transaction() as tx:
-            tx.set("extra.value", value)
+            tx.by_path.set("extra.value", value)
 
     return Step(f"set {value}", run)
 
@@ -60,7 +60,7 @@ def events(word: str, count: int) -> Step:
 
     def run(store: FileStore) -> None:
         with store.transaction() as tx:
-            tx.set("extra.word", word)
+            tx.by_path.set("extra.word", word)
             for message in messages:
                 tx.event(PHASE, "counted", message)
 
@@ -72,7 +72,7 @@ def refused() -> Step:
 
     def run(store: FileStore) -> None:
         with store.transaction() as tx:
-            tx.set("metadata.deployment_status", "sleeping")
+            tx.by_path.set("metadata.deployment_status", "sleeping")
 
     return Step("refused", run, commits=(0,), refused=True)
 

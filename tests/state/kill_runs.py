@@ -50,7 +50,7 @@ def write_forever(path: Path, name: str, out: int) -> None:
     for number in count():
         size = number % 7 + 1
         with store.transaction() as tx:
-            tx.set("extra", {"writer": name, "number": number})
+            tx.by_path.set("extra", {"writer": name, "number": number})
             for part in range(size):
                 tx.event("preparation", "counted", f"{name} {number} {part}/{size}")
         os.write(out, f"{name} {number}\n".encode())
@@ -146,7 +146,7 @@ class Judge:
     def leftovers(self) -> list[str]:
         """What dead writers left beside the document, after another transaction."""
         with self.store.transaction() as tx:
-            tx.set("extra", "done")
+            tx.by_path.set("extra", "done")
         return [file.name for file in self.store.path.parent.iterdir() if file.suffix in (".new", ".keep")]
 
 

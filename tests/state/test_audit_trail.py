@@ -48,7 +48,7 @@ def _commit(storage: MemoryStorage, *messages: str) -> None:
     if not store.exists():
         store.create(small())
     with store.transaction() as tx:
-        tx.set("x", len(messages))
+        tx.by_path.set("x", len(messages))
         for message in messages:
             tx.event("preparation", "counted", message)
 

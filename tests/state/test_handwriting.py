@@ -71,30 +71,30 @@ def test_what_is_not_changed_stays_as_it_was_written(
 def _change(data: st.DataObject, tx: Transaction, number: int) -> None:
     places = _places(tx.data)
     if not places:
-        tx.set(f"z {number}", number)
+        tx.by_path.set(f"z {number}", number)
         return
     where = data.draw(st.sampled_from(places), label="where")
     kind = data.draw(
         st.sampled_from(["set", "set", "delete", "add", "append", "event", "again"]), label="kind"
     )
-    value = tx.get(where)
+    value = tx.by_path.get(where)
     try:
         if kind == "set":
-            tx.set(where, data.draw(SCALARS | VALUES, label="value"))
+            tx.by_path.set(where, data.draw(SCALARS | VALUES, label="value"))
         elif kind == "delete":
-            tx.delete(where)
+            tx.by_path.delete(where)
         elif kind == "add" and isinstance(value, dict):
-            tx.set((*where, f"new {number}"), data.draw(VALUES, label="value"))
+            tx.by_path.set((*where, f"new {number}"), data.draw(VALUES, label="value"))
         elif kind == "append" and isinstance(value, list):
-            tx.set(where, [*value, data.draw(VALUES, label="value")])
+            tx.by_path.set(where, [*value, data.draw(VALUES, label="value")])
         elif kind == "event":
             tx.event("preparation", "noted")
         elif kind == "again":
             # The same value, but not the same object.
-            tx.set(where, copy.deepcopy(value))
+            tx.by_path.set(where, copy.deepcopy(value))
     except StateError:
         # There is no way to an item of a list itself.
-        assert isinstance(tx.get(where[:-1]), list)
+        assert isinstance(tx.by_path.get(where[:-1]), list)
 
 
 def _places(data: dict[str, object]) -> list[Keys]:
@@ -167,96 +167,114 @@ def _changed(piece: str, change: Callable[[Transaction], object]) -> str:
     ("piece", "change", "expected"),
     [
         pytest.param(
-            "# why\nx:   1   # c\n", lambda tx: tx.set("x", "two"), '# why\nx: "two"   # c\n', id="scalar"
+            "# why\nx:   1   # c\n",
+            lambda tx: tx.by_path.set("x", "two"),
+            '# why\nx: "two"   # c\n',
+            id="scalar",
         ),
-        pytest.param("x:\n", lambda tx: tx.set("x", 1), "x: 1\n", id="nothing"),
-        pytest.param("x:   # c\n", lambda tx: tx.set("x", 1), "x: 1   # c\n", id="nothing with a comment"),
+        pytest.param("x:\n", lambda tx: tx.by_path.set("x", 1), "x: 1\n", id="nothing"),
+        pytest.param(
+            "x:   # c\n", lambda tx: tx.by_path.set("x", 1), "x: 1   # c\n", id="nothing with a comment"
+        ),
         pytest.param(
             "x: {a: 1}  # c\ny: 2\n",
-            lambda tx: tx.set("x.b", 2),
+            lambda tx: tx.by_path.set("x.b", 2),
             "x:  # c\n  a: 1\n  b: 2\ny: 2\n",
             id="flow",
         ),
-        pytest.param("x: []  # c\n", lambda tx: tx.set("x", None), "x: null  # c\n", id="empty list"),
+        pytest.param("x: []  # c\n", lambda tx: tx.by_path.set("x", None), "x: null  # c\n", id="empty list"),
         pytest.param(
             "x: |\n  a\n   b\n\n# of y\ny: 1\n",
-            lambda tx: tx.set("y", 2),
+            lambda tx: tx.by_path.set("y", 2),
             "x: |\n  a\n   b\n\n# of y\ny: 2\n",
             id="below a text",
         ),
         pytest.param(
-            "x: >-\n  a\n  b\n# of y\ny: 1\n", lambda tx: tx.set("x", 1), "x: 1\n# of y\ny: 1\n", id="text"
+            "x: >-\n  a\n  b\n# of y\ny: 1\n",
+            lambda tx: tx.by_path.set("x", 1),
+            "x: 1\n# of y\ny: 1\n",
+            id="text",
         ),
         pytest.param(
-            "x: 'a\n  b'\ny: 1 # c\n", lambda tx: tx.set("x", 1), "x: 1\ny: 1 # c\n", id="quoted text"
+            "x: 'a\n  b'\ny: 1 # c\n", lambda tx: tx.by_path.set("x", 1), "x: 1\ny: 1 # c\n", id="quoted text"
         ),
         pytest.param(
-            "# of x\nx: 1\n# of y\ny: 1\n", lambda tx: tx.delete("x"), "# of y\ny: 1\n", id="removed"
+            "# of x\nx: 1\n# of y\ny: 1\n", lambda tx: tx.by_path.delete("x"), "# of y\ny: 1\n", id="removed"
         ),
         pytest.param(
             "x:\n    # of a\n    a: 1\n    b: 2 # b\n",
-            lambda tx: tx.delete("x.a"),
+            lambda tx: tx.by_path.delete("x.a"),
             "x:\n    b: 2 # b\n",
             id="inner removed",
         ),
-        pytest.param("x: # c\n    a: 1\n", lambda tx: tx.delete("x.a"), "x: {} # c\n", id="last removed"),
+        pytest.param(
+            "x: # c\n    a: 1\n", lambda tx: tx.by_path.delete("x.a"), "x: {} # c\n", id="last removed"
+        ),
         pytest.param(
             "x:\n    a:   +1\n",
-            lambda tx: tx.set("x.new", [1]),
+            lambda tx: tx.by_path.set("x.new", [1]),
             "x:\n    a:   +1\n    new:\n    - 1\n",
             id="added",
         ),
         pytest.param(
             "x:\n  - a   # 1\n  - 'b' # 2\n",
-            lambda tx: tx.set("x", ["a", "b", "c"]),
+            lambda tx: tx.by_path.set("x", ["a", "b", "c"]),
             "x:\n  - a   # 1\n  - 'b' # 2\n  - \"c\"\n",
             id="item added",
         ),
         pytest.param(
             "x:\n- a   # 1\n# of b\n- b\n- c # 3\n",
-            lambda tx: tx.set("x", ["a", "c"]),
+            lambda tx: tx.by_path.set("x", ["a", "c"]),
             "x:\n- a   # 1\n- c # 3\n",
             id="item removed",
         ),
         pytest.param(
             "x:\n- a # 1\n- b # 2\n- c # 3\n",
-            lambda tx: tx.set("x", ["a", "B", "c"]),
+            lambda tx: tx.by_path.set("x", ["a", "B", "c"]),
             'x:\n- a # 1\n- "B"\n- c # 3\n',
             id="item replaced",
         ),
         pytest.param(
-            "x:\n- a # 1\n", lambda tx: tx.set("x", ["0", "a"]), 'x:\n- "0"\n- a # 1\n', id="item before"
+            "x:\n- a # 1\n",
+            lambda tx: tx.by_path.set("x", ["0", "a"]),
+            'x:\n- "0"\n- a # 1\n',
+            id="item before",
         ),
         pytest.param(
             "x:\n-\n  a: 1 # c\n-   b: 2   # d\n",
-            lambda tx: tx.set("x.0.a", 2),
+            lambda tx: tx.by_path.set("x.0.a", 2),
             "x:\n- a: 2\n-   b: 2   # d\n",
             id="inner of an item",
         ),
         pytest.param(
             "x: {a: 1, b: 2} # c\n",
-            lambda tx: tx.set("x", {"b": 2, "a": 1}),
+            lambda tx: tx.by_path.set("x", {"b": 2, "a": 1}),
             "x: # c\n  b: 2\n  a: 1\n",
             id="another order",
         ),
         pytest.param(
-            "x: {a: 1}   # c\n", lambda tx: tx.set("x", {"a": 1}), "x: {a: 1}   # c\n", id="the same again"
+            "x: {a: 1}   # c\n",
+            lambda tx: tx.by_path.set("x", {"a": 1}),
+            "x: {a: 1}   # c\n",
+            id="the same again",
         ),
-        pytest.param("x: 1 # c\n", lambda tx: tx.set("x", True), "x: true # c\n", id="equal, but another"),
-        pytest.param("x: 0.0\n", lambda tx: tx.set("x", -0.0), "x: -0.0\n", id="another zero"),
+        pytest.param(
+            "x: 1 # c\n", lambda tx: tx.by_path.set("x", True), "x: true # c\n", id="equal, but another"
+        ),
+        pytest.param("x: 0.0\n", lambda tx: tx.by_path.set("x", -0.0), "x: -0.0\n", id="another zero"),
         pytest.param(
             "x: 1.50 # c\ny: 007\nw: 1\n",
-            lambda tx: tx.set("w", 2),
+            lambda tx: tx.by_path.set("w", 2),
             "x: 1.50 # c\ny: 007\nw: 2\n",
             id="numbers",
         ),
         pytest.param(
             "x:\n    # where\n    a:\n            b: 1\n",
-            lambda tx: tx.set("x.a.b", 2),
+            lambda tx: tx.by_path.set("x.a.b", 2),
             "x:\n    # where\n    a:\n            b: 2\n",
             id="wide indents",
         ),
-        pytest.param('"x" : 1 # c\n', lambda tx: tx.set("x", 2), '"x" : 2 # c\n', id="quoted key"),
+        pytest.param('"x" : 1 # c\n', lambda tx: tx.by_path.set("x", 2), '"x" : 2 # c\n', id="quoted key"),
     ],
 )
 def test_the_rule(piece: str, change: Callable[[Transaction], object], expected: str) -> None:
@@ -299,7 +317,7 @@ def test_our_own_file_that_a_person_edited_is_that_persons(change: Callable[[str
     assert edited != storage.read().decode()
     storage.content = edited.encode()
     with Store(storage, clock=StillClock()).transaction() as tx:
-        tx.set("x", 1)
+        tx.by_path.set("x", 1)
     lines = storage.read().decode().split("\n")
     gone = [line for line in edited.split("\n") if line not in lines]
     assert gone == ["  serial: 1"]
@@ -320,7 +338,7 @@ def test_what_is_written_anew_says_the_same(text: str) -> None:
     storage = MemoryStorage(text.encode())
     before = read_document(storage.read(), source="x").data
     with Store(storage, clock=StillClock()).transaction() as tx:
-        tx.set("z", 1)
+        tx.by_path.set("z", 1)
     after = read_document(storage.read(), source="x").data
     assert storage.read().startswith(HEADER.encode())
     for section in before:

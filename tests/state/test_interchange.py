@@ -56,7 +56,9 @@ def _committed(path: Path, example: bool = False) -> dict[str, object]:
         store.create(small())
     for number in range(4):
         with store.transaction() as tx:
-            tx.set(("x", f"key {number}"), [number, 0.5, True, None, "no", {"a.b": {}}, [[], [{"1": "1"}]]])
+            tx.by_path.set(
+                ("x", f"key {number}"), [number, 0.5, True, None, "no", {"a.b": {}}, [[], [{"1": "1"}]]]
+            )
             for _ in range(100):
                 tx.event("preparation", "noted", "yes: #1\n\u202e\t é 😀")
     return store.read().data
@@ -201,7 +203,7 @@ def test_yq_edits_in_place_and_we_go_on(tmp_path: Path, example: bool) -> None:
     subprocess.run(["yq", "-i", edit, str(path)], check=True)
     store = FileStore(path, clock=StillClock())
     with store.transaction() as tx:
-        assert tx.get("x.added") == "no"
+        assert tx.by_path.get("x.added") == "no"
         tx.event("preparation", "noted")
     after = read_document(path.read_bytes(), source="x").data
     assert after["k0rdent_note"] == {"a": [1, True]}

@@ -18,6 +18,7 @@ from k0rdent_azure.state.canonical import MAX_DEPTH, MAX_KEY
 from k0rdent_azure.state.chain import verify_history
 from k0rdent_azure.state.codec import dump, parse
 from k0rdent_azure.state.document import read_document
+from k0rdent_azure.state.draft import Draft
 from k0rdent_azure.state.events import history
 from k0rdent_azure.state.store import Store
 from k0rdent_azure.state.transaction import Transaction
@@ -93,7 +94,7 @@ def _apply_both(
         refused = refused or depth(wanted.data) > MAX_DEPTH
         before = copy.deepcopy(tx.data)
         try:
-            _apply(tx, kind, keys, value)
+            _apply(tx.by_path, kind, keys, value)
         except StateError:
             assert refused
             # What was refused has changed nothing.
@@ -103,7 +104,7 @@ def _apply_both(
         model.data = wanted.data
 
 
-def _apply(target: Model | Transaction, kind: str, keys: tuple[str, ...], value: object) -> None:
+def _apply(target: Model | Draft, kind: str, keys: tuple[str, ...], value: object) -> None:
     if kind == "set":
         target.set(keys, value)
     elif kind == "merge":

@@ -56,7 +56,7 @@ def store(path: Path) -> FileStore:
 
 def commit(store: FileStore, value: int) -> None:
     with store.transaction() as tx:
-        tx.set("k0rdent.version", f"1.{value}.0")
+        tx.by_path.set("k0rdent.version", f"1.{value}.0")
         tx.event("complete", "noted", f"note {value}")
 
 
@@ -132,10 +132,10 @@ def test_nothing_of_the_history_is_lost(store: FileStore) -> None:
 
 def test_what_is_older_is_told_field_by_field(store: FileStore) -> None:
     with store.transaction() as tx:
-        tx.set("wireguard.port", 51999)
-        tx.set("wireguard.peers.mylaptop.private_key", "NEWER-SECRET")
-        tx.set("notes", {"ring": 2})
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("wireguard.port", 51999)
+        tx.by_path.set("wireguard.peers.mylaptop.private_key", "NEWER-SECRET")
+        tx.by_path.set("notes", {"ring": 2})
+        tx.by_path.set("metadata.deployment_status", "failed")
     spoil(store, lambda text: text.replace(b'  version: "1.5.0"\n', b'  version: "1.5.0\n'))
     done = from_backup(store)
     assert done.unread == ["k0rdent"]
@@ -149,7 +149,7 @@ def test_what_is_older_is_told_field_by_field(store: FileStore) -> None:
 
 def test_what_a_torn_end_lacks_is_no_difference(store: FileStore) -> None:
     with store.transaction() as tx:
-        tx.set("azure_resources.virtual_machines.k0s-controller.detail", "new")
+        tx.by_path.set("azure_resources.virtual_machines.k0s-controller.detail", "new")
     end = store.path.read_bytes().index(b"    k0s-worker-1:")
     # Damaged in one place, and cut off between two lines in another.
     spoil(store, lambda text: text[:end].replace(b'location: "southeastasia"', b"location: [", 1))
@@ -295,7 +295,7 @@ def long_history(store: FileStore) -> str:
     name = snapshot(store)
     for start in range(6, 606, 100):
         with store.transaction() as tx:
-            tx.set("k0rdent.version", f"1.{start + 99}.0")
+            tx.by_path.set("k0rdent.version", f"1.{start + 99}.0")
             for value in range(start, start + 100):
                 tx.event("complete", "noted", f"note {value}")
     assert len(store.storage.parts("events")) >= 2

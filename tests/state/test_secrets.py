@@ -295,13 +295,15 @@ def encrypted(path: Path, tmp_path: Path) -> FileStore:
 def test_a_commit_encrypts_new_keys_and_leaves_the_others_alone(encrypted: FileStore, tmp_path: Path) -> None:
     before = dict(secret_values(encrypted.read().data))
     with encrypted.transaction() as tx:
-        tx.merge(
+        tx.by_path.merge(
             ("wireguard", "peers", "k0s.new"), {"ip": "172.24.24.99", "public_key": "x", "private_key": "NEW"}
         )
-        tx.set("azure_resources.virtual_machines.k0s-worker-1.host_private_key", PEM)
-        tx.set("azure_resources.virtual_machines.k0s.new", None)
-        tx.delete("azure_resources.virtual_machines.k0s")
-        tx.set(("azure_resources", "virtual_machines", "k0s.new"), {"status": "running", "vm_size": "x"})
+        tx.by_path.set("azure_resources.virtual_machines.k0s-worker-1.host_private_key", PEM)
+        tx.by_path.set("azure_resources.virtual_machines.k0s.new", None)
+        tx.by_path.delete("azure_resources.virtual_machines.k0s")
+        tx.by_path.set(
+            ("azure_resources", "virtual_machines", "k0s.new"), {"status": "running", "vm_size": "x"}
+        )
     text = encrypted.path.read_text()
     assert '"NEW"' not in text
     assert "OPENSSH" not in text
@@ -325,19 +327,19 @@ def test_an_event_alone_changes_no_key(encrypted: FileStore) -> None:
 def test_without_recipients_keys_stand_in_clear(path: Path) -> None:
     path.write_bytes(dump(complete()))
     with FileStore(path, clock=StillClock()).transaction() as tx:
-        tx.set(PEER, "bmV3")
+        tx.by_path.set(PEER, "bmV3")
     assert 'private_key: "bmV3"' in path.read_text()
 
 
 def test_a_broken_recipient_refuses_new_keys_and_changes_nothing(encrypted: FileStore) -> None:
     with encrypted.transaction() as tx:
-        tx.set("metadata.secrets.recipients", ["age1broken"])
+        tx.by_path.set("metadata.secrets.recipients", ["age1broken"])
     before = encrypted.path.read_bytes()
     with (
         pytest.raises(StateInvalidError, match=r"metadata\.secrets\.recipients\.0"),
         encrypted.transaction() as tx,
     ):
-        tx.set(PEER, "bmV3")
+        tx.by_path.set(PEER, "bmV3")
     assert encrypted.path.read_bytes() == before
 
 

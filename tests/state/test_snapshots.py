@@ -43,7 +43,7 @@ def keep(store: FileStore, reason: str = "a try", *, automatic: int | None = Non
 
 def change(store: FileStore, value: int) -> None:
     with store.transaction() as tx:
-        tx.set("notes.it", value)
+        tx.by_path.set("notes.it", value)
 
 
 def file(store: FileStore, snapshot: Snapshot) -> Path:

@@ -38,8 +38,10 @@ def test_create_starts_at_serial_one_with_a_lineage(store: FileStore) -> None:
 
 def test_one_transaction_is_one_commit_with_its_events(store: FileStore) -> None:
     with store.transaction() as tx:
-        tx.set("azure_resources.virtual_machines.k0s-worker-1", {"status": "creating", "vm_size": "S"})
-        tx.set("azure_resources.virtual_machines.k0s-worker-1.status", "running")
+        tx.by_path.set(
+            "azure_resources.virtual_machines.k0s-worker-1", {"status": "creating", "vm_size": "S"}
+        )
+        tx.by_path.set("azure_resources.virtual_machines.k0s-worker-1.status", "running")
         tx.event("vm_creation", "vm_created", "made", resource="k0s-worker-1")
     document = store.read()
     assert document.serial == 2
@@ -53,14 +55,14 @@ def test_one_transaction_is_one_commit_with_its_events(store: FileStore) -> None
 def test_a_transaction_that_changes_nothing_writes_nothing(store: FileStore) -> None:
     before = store.path.read_bytes()
     with store.transaction() as tx:
-        tx.delete("no.such.thing")
+        tx.by_path.delete("no.such.thing")
     assert store.path.read_bytes() == before
 
 
 def test_an_exception_writes_nothing(store: FileStore) -> None:
     before = store.path.read_bytes()
     with pytest.raises(RuntimeError), store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
         raise RuntimeError
     assert store.path.read_bytes() == before
 
@@ -80,21 +82,21 @@ def test_an_exception_writes_nothing(store: FileStore) -> None:
 def test_an_invalid_candidate_is_never_committed(store: FileStore, where: str, value: object) -> None:
     before = store.path.read_bytes()
     with pytest.raises(StateInvalidError) as raised, store.transaction() as tx:
-        tx.set(where, value)
+        tx.by_path.set(where, value)
     assert where.partition(".")[0] in raised.value.message
     assert store.path.read_bytes() == before
 
 
 def test_the_configuration_is_immutable(store: FileStore) -> None:
     with pytest.raises(StateInvalidError, match="cannot be changed"), store.transaction() as tx:
-        tx.set("configuration.azure.location", "eastus")
+        tx.by_path.set("configuration.azure.location", "eastus")
     assert store.read().get("configuration.azure.location") == "westus2"
 
 
 def test_unknown_keys_survive(example: FileStore, path: Path) -> None:
     path.write_text(path.read_text() + "\nfuture:\n  key: [1, yes, 0o14]\n")
     with example.transaction() as tx:
-        tx.set(("azure_resources", "virtual_machines", "k0s-controller", "x-team"), "blue")
+        tx.by_path.set(("azure_resources", "virtual_machines", "k0s-controller", "x-team"), "blue")
     document = example.read()
     assert document.get("future.key") == [1, "yes", "0o14"]
     assert document.get("azure_resources.virtual_machines.k0s-controller.x-team") == "blue"
@@ -103,7 +105,7 @@ def test_unknown_keys_survive(example: FileStore, path: Path) -> None:
 def test_the_example_is_read_changed_and_otherwise_equal(example: FileStore) -> None:
     before = parse(EXAMPLE.read_bytes(), source="example")
     with example.transaction() as tx:
-        tx.set("k0rdent.status", "ready")
+        tx.by_path.set("k0rdent.status", "ready")
     after = example.read().data
     assert after["k0rdent"] == {**before["k0rdent"], "status": "ready"}  # type: ignore[dict-item]
     for section in ("configuration", "azure_resources", "wireguard", "k0s_cluster", "events"):
@@ -113,7 +115,7 @@ def test_the_example_is_read_changed_and_otherwise_equal(example: FileStore) -> 
 def test_permissions_and_backup(store: FileStore) -> None:
     first = store.path.read_bytes()
     with store.transaction() as tx:
-        tx.set("metadata.deployment_status", "in_progress")
+        tx.by_path.set("metadata.deployment_status", "in_progress")
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert Path(store.storage.backup).read_bytes() == first
     assert stat.S_IMODE(Path(store.storage.backup).stat().st_mode) == 0o600
@@ -128,21 +130,21 @@ def test_a_symlinked_state_file_stays_a_symlink(tmp_path: Path) -> None:
     store.create(small())
     link.symlink_to(real)
     with FileStore(link, clock=StillClock()).transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
     assert link.is_symlink()
     assert store.read().state.metadata.deployment_status == "failed"
 
 
 def test_a_damaged_file_is_refused_and_the_good_copy_named(store: FileStore) -> None:
     with store.transaction() as tx:
-        tx.set("metadata.deployment_status", "in_progress")
+        tx.by_path.set("metadata.deployment_status", "in_progress")
     damaged = store.path.read_bytes()[:-40]
     store.path.write_bytes(damaged + b"\n  :::[")
     with pytest.raises(StateInvalidError) as raised:
         store.read()
     assert store.storage.backup in (raised.value.hint or "")
     with pytest.raises(StateInvalidError), store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
     assert store.path.read_bytes().startswith(damaged)
 
 
@@ -157,18 +159,18 @@ def test_another_lineage_is_refused(store: FileStore, tmp_path: Path) -> None:
     other.create(small())
     store.path.write_bytes(other.path.read_bytes())
     with pytest.raises(StateConflictError), store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
 
 
 def test_schema_versions(store: FileStore) -> None:
     text = store.path.read_text()
     store.path.write_text(text.replace('schema_version: "1.0"', 'schema_version: "1.7"'))
     with store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
     store.path.write_text(text.replace('schema_version: "1.0"', 'schema_version: "2.0"'))
     assert store.read().state.metadata.schema_version == "2.0"
     with pytest.raises(StateReadOnlyError), store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
     store.path.write_text(text.replace('schema_version: "1.0"', 'schema_version: "0.9"'))
     with pytest.raises(StateInvalidError, match="older"):
         store.read()
@@ -217,12 +219,12 @@ def test_a_failing_file_call_leaves_the_old_document(
         raise OSError(code, os.strerror(code))
 
     with pytest.raises(StateError) as raised, store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
         monkeypatch.setattr(os, call, fail)
     assert os.strerror(code) in raised.value.message
     assert store.path.read_bytes() == before
     with store.transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
     assert store.read().serial == 2
 
 
@@ -231,7 +233,7 @@ def _count(path: Path, times: int) -> None:
     for _ in range(times):
         with store.transaction() as tx:
             calls = tx.state.api_calls.total
-            tx.set("api_calls.total", calls + 1)
+            tx.by_path.set("api_calls.total", calls + 1)
 
 
 def test_no_update_is_lost_between_processes(store: FileStore) -> None:
@@ -272,7 +274,7 @@ def test_transactions_against_a_plain_model(tmp_path: Path, batches: list[list[t
     for batch in batches:
         with store.transaction() as tx:
             for key, value in batch:
-                tx.set(f"extra.{key}", value)
+                tx.by_path.set(f"extra.{key}", value)
                 _apply(model, key, value)
         serial += bool(batch)
         document = store.read()
@@ -322,14 +324,14 @@ def test_a_path_that_leads_nowhere(example: FileStore, where: str, message: str,
 def test_a_change_must_have_a_place(example: FileStore, where: str) -> None:
     before = example.path.read_bytes()
     with pytest.raises(StateError), example.transaction() as tx:
-        tx.merge(where, {"a": 1})
+        tx.by_path.merge(where, {"a": 1})
     assert example.path.read_bytes() == before
 
 
 def test_paths_reach_into_lists_and_odd_keys(example: FileStore) -> None:
     with example.transaction() as tx:
-        tx.set("events.0.message", "edited")
-        tx.set(("azure_resources", "tags", "with.dot"), "x")
+        tx.by_path.set("events.0.message", "edited")
+        tx.by_path.set(("azure_resources", "tags", "with.dot"), "x")
     document = example.read()
     assert document.get("events.0.message") == "edited"
     assert document.get(("azure_resources", "tags", "with.dot")) == "x"
@@ -338,7 +340,7 @@ def test_paths_reach_into_lists_and_odd_keys(example: FileStore) -> None:
 def test_the_newest_version_is_read_even_when_another_writer_wrote_it(store: FileStore) -> None:
     store.read()
     with FileStore(store.path, clock=StillClock()).transaction() as tx:
-        tx.set("metadata.deployment_status", "failed")
+        tx.by_path.set("metadata.deployment_status", "failed")
     assert store.read().state.metadata.deployment_status == "failed"
 
 
@@ -351,9 +353,9 @@ def test_a_folder_in_place_of_the_file(path: Path) -> None:
 def test_a_file_without_lineage_gets_one(example: FileStore) -> None:
     assert example.read().lineage is None
     with example.transaction() as tx:
-        tx.set("k0rdent.status", "ready")
+        tx.by_path.set("k0rdent.status", "ready")
     lineage = example.read().lineage
     assert lineage
     with example.transaction() as tx:
-        tx.set("k0rdent.status", "failed")
+        tx.by_path.set("k0rdent.status", "failed")
     assert example.read().lineage == lineage
