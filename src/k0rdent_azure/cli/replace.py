@@ -14,6 +14,7 @@ from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import UsageError
 
 if TYPE_CHECKING:
+    from k0rdent_azure.config.model import Config
     from k0rdent_azure.phases.quorum import Members
     from k0rdent_azure.phases.replace import Replacement
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
         members = look_at_etcd(workspace, [name], command="replace")
         if members is not None and members.listed:
-            _refuse(members, name)
+            _refuse(config, members, name)
         _show(wanted, members, args)
         return 0
     with workspace.run_lock().acquire("replace"):
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         members = look_at_etcd(workspace, [name], command="replace")
         if not args.json:
             _show(wanted, members, args)
-        _refuse(members, name)
+        _refuse(config, members, name)
         confirm(f"Delete {name} with its disk, and make it anew?", yes=args.yes)
         return continue_deployment(workspace, args, intent=lambda tx: mark(tx, wanted))
 
@@ -79,10 +80,13 @@ def _name(resource: str) -> str:
     return name
 
 
-def _refuse(members: Members | None, name: str) -> None:
-    """Raise QuorumError if etcd cannot spare the controller as it is now, or nobody can say."""
+def _refuse(config: Config, members: Members | None, name: str) -> None:
+    """Raise QuorumError if etcd cannot spare the controller now, or nobody can say; UsageError if it never can."""
+    from k0rdent_azure.phases.replace import refuse_last
+
     refusal = members.refusal({name}, act="replaced") if members is not None else None
     if refusal is not None:
+        refuse_last(config, name)
         raise refusal
 
 

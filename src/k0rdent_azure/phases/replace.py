@@ -24,14 +24,13 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
 def plan(config: Config, state: State, name: str, *, zone: str | None = None) -> Replacement:
     """What replacing `name` would do; `zone` None keeps it where it is.
 
-    Raises UsageError where there is no such VM or zone, or where the cluster would not survive it.
+    Raises UsageError if there is no such VM or zone, or while another controller is being replaced.
     """
     vm = state.azure_resources.virtual_machines.get(name)
     host = next((each for each in hosts(config) if each.name == name), None)
     if vm is None or host is None:
         known = ", ".join(state.azure_resources.virtual_machines) or "none yet"
         raise UsageError(f"there is no VM {name[:80]!r} in this deployment", hint=f"there are: {known}")
-    _refuse_last(config, state, host)
     _refuse_second(config, state, host)
     there = vm.availability_zone or ""
     chosen = there if zone is None else _zone(config, host, zone)
@@ -78,14 +77,12 @@ def _zone(config: Config, host: Host, zone: str) -> str:
     return zone
 
 
-def _refuse_last(config: Config, state: State, host: Host) -> None:
-    """Of two controllers etcd can spare none. Whether it can spare this one of more is asked when it goes."""
-    if host.role != "controller" or not has_cluster(state):
-        return
+def refuse_last(config: Config, name: str) -> None:
+    """Raise UsageError if there are too few controllers for one of them ever to go: of two etcd can spare none."""
     count = config.cluster.controllers.count
-    if count < 3 and state.azure_resources.virtual_machines[host.name].status != "deleted":
+    if count < 3:
         raise UsageError(
-            f"{host.name} is one of {count} controllers: without it etcd loses its majority, and the cluster with it",
+            f"{name} is one of {count} controllers: without it etcd loses its majority, and the cluster with it",
             hint="destroy and deploy, with three controllers or more",
         )
 
