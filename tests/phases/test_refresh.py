@@ -166,9 +166,12 @@ async def test_who_sees_only_the_group_learns_what_it_can(tmp_path: Path) -> Non
     async with deployed(tmp_path) as made:
         everywhere = f"subscriptions/{made.world.subscription_id}/providers/Microsoft.Compute"
         faults.add(made.world.directory, faults.Fault(kind="http", status=403, path=everywhere))
-        before = made.counted()
+        before, known = made.counted(), made.store.read().state.azure_resources.virtual_machines
+        await made.clock.sleep(600)
         assert (await look(made)).changes == []
         assert made.counted() - before == 2
+        # Nobody told whether they run, so nobody saw them run.
+        assert made.store.read().state.azure_resources.virtual_machines == known
 
 
 async def test_the_group_gone(tmp_path: Path) -> None:

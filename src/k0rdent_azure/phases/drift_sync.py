@@ -65,8 +65,10 @@ def record(tx: Transaction, wanted: Sequence[StateChange], found: Found, *, now:
             f"{each.path.rpartition('.')[2]} {each.old or 'unknown'} -> {each.new}" for each in mine
         )
         tx.event(tx.state.metadata.deployment_phase, "drift_synced", said, resource=resource)
-    for name in tx.state.azure_resources.virtual_machines:
-        if found.knows(VM):
+    for name, vm in tx.state.azure_resources.virtual_machines.items():
+        there = _there(found, name, vm)
+        # Whether it runs is what the look is for: without a power state it was not looked at.
+        if found.knows(VM) and (there is None or _view(there).power_state):
             tx.vm(name).update(last_checked=now)
 
 
@@ -102,14 +104,7 @@ def _vms(state: State, found: Found) -> Iterator[StateChange]:
     if found.exists and not found.knows(VM):
         return
     for name, vm in state.azure_resources.virtual_machines.items():
-        there = next(
-            (
-                each
-                for each in found.resources.values()
-                if each.type.lower() == VM.lower() and _is(each, name, vm)
-            ),
-            None,
-        )
+        there = _there(found, name, vm)
         news = news_of(vm, _view(there) if there else None, _address(name, found))
         size = there.fields.get("size", NOTHING) if there else NOTHING
         if size.text and size.key != vm.vm_size.lower():
@@ -117,6 +112,11 @@ def _vms(state: State, found: Found) -> Iterator[StateChange]:
         for field, new in news.items():
             path = f"azure_resources.virtual_machines.{name}.{field}"
             yield StateChange(path, name, getattr(vm, field), str(new), partial(_update_vm, name, news))
+
+
+def _there(found: Found, name: str, vm: VirtualMachine) -> ResourceFacts | None:
+    vms = (each for each in found.resources.values() if each.type.lower() == VM.lower())
+    return next((each for each in vms if _is(each, name, vm)), None)
 
 
 def _update_vm(name: str, news: VmChanges, tx: Transaction) -> None:

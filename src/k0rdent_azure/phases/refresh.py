@@ -66,8 +66,8 @@ class _Seen:
 async def refresh(store: Store, outside: Outside, lock: RunLock, *, command: str) -> Refreshed:
     """Ask Azure for all VMs and their addresses, and commit what it says: the plan's refresh_vm_state.
 
-    `last_checked` moves on every VM; a VM that changed gets an event. Raises AzureError where Azure cannot be asked:
-    then the state keeps what it said, and only the requests are counted.
+    `last_checked` moves on every VM whose power state is known, or that is gone; a VM that changed gets an event.
+    Raises AzureError if Azure cannot be asked: then the state keeps what it said, and only the requests are counted.
     """
     state = store.read().state
     why_not = reason_not_to_ask(state, lock)
@@ -135,7 +135,8 @@ def _record(tx: Transaction, before: State, seen: _Seen) -> list[Change]:
     for name, vm in tx.state.azure_resources.virtual_machines.items():
         if known.get(name) != vm:
             continue
-        news = news_of(vm, *_found(before, name, vm, seen))
+        there, address = _found(before, name, vm, seen)
+        news = news_of(vm, there, address)
         if news:
             said = ", ".join(
                 f"{field} {getattr(vm, field) or 'unknown'} -> {new}" for field, new in news.items()
@@ -145,7 +146,9 @@ def _record(tx: Transaction, before: State, seen: _Seen) -> list[Change]:
                 tx.vm(name).clear("power_state")
             changes += [Change(name, field, getattr(vm, field), str(new)) for field, new in news.items()]
         tx.vm(name).update(**news)
-        tx.vm(name).update(last_checked=seen.moment)
+        # Whether it runs is what the look is for: without a power state it was not looked at.
+        if there is None or there.power_state:
+            tx.vm(name).update(last_checked=seen.moment)
     return changes
 
 

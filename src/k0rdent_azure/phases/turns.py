@@ -80,11 +80,11 @@ async def _withdraw(ctx: Context, names: Sequence[str], why: str) -> None:
 
 
 def _record(tx: Transaction, vm: VmView) -> None:
-    path = f"azure_resources.virtual_machines.{vm.name}"
     status: VmStatus = "running" if vm.power_state == RUNNING else "stopped"
-    tx.merge(path, {"status": status, "detail": ""})
-    for field, value in (("availability_zone", vm.zone), ("power_state", vm.power_state)):
-        if value:
-            tx.set(f"{path}.{field}", value)
-        elif tx.has(f"{path}.{field}"):
-            tx.delete(f"{path}.{field}")
+    editor = tx.vm(vm.name)
+    editor.clear("availability_zone", "power_state")
+    editor.update(status=status, detail="")
+    if vm.zone:
+        editor.update(availability_zone=vm.zone)
+    if vm.power_state:
+        editor.update(power_state=vm.power_state)

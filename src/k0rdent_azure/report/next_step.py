@@ -84,16 +84,19 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM, directory: Path
 def _when_complete(state: State, program: str, directory: Path) -> Next:
     down = _down(state)
     if down:
-        return Next(command=f"{program} resume", reason=f"bring back what is down: {down}")
+        return Next(command=f"{program} resume", reason=f"bring back what was down: {down}")
     return Next(command=None, reason=_use(state, directory))
 
 
 def _down(state: State) -> str:
-    """The VMs that were seen to be down after all was done, each with how it is."""
+    """The VMs that were seen to be down after all was done, each with how it was, and when that was seen."""
     vms = state.azure_resources.virtual_machines.items()
-    found = [f"{name} is {vm.status}" for name, vm in vms if vm.status in ("stopped", "deleted", "failed")]
-    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-    return ", ".join(found[:MOST_NAMED]) + more
+    down = [(name, vm) for name, vm in vms if vm.status in ("stopped", "deleted", "failed")]
+    if not down:
+        return ""
+    seen = min((vm.last_checked for _, vm in down if vm.last_checked), default="unknown when")
+    more = f" and {len(down) - MOST_NAMED} more" if len(down) > MOST_NAMED else ""
+    return f"{', '.join(f'{name} is {vm.status}' for name, vm in down[:MOST_NAMED])}{more} (seen: {seen})"
 
 
 def _use(state: State, directory: Path) -> str:
