@@ -8,13 +8,15 @@
     │   ├── StateExistsError          4   there is one already, and it was not to be replaced
     │   ├── StateInvalidError         4   it cannot be read, or a change would make it invalid
     │   ├── StateConflictError        4   its serial or lineage is not the one that was read
-    │   └── StateReadOnlyError        4   it was written by a newer major schema
+    │   ├── StateReadOnlyError        4   it was written by a newer major schema
+    │   └── BehindError               4   Azure tells of a change that it does not know
     ├── LockedError                   5   another run holds the deployment
     ├── AzureError                    6   ARM said no, or could not be reached
     │   ├── AuthenticationError       6   no credential works
     │   ├── AzureUnreachableError     6   no answer at all (DNS, TLS, reset, time-out)
     │   ├── AzureRequestError         6   an answer that is an error; code, status, resource id
     │   ├── DeploymentFailedError     6   the template deployment ended as Failed or Canceled
+    │   ├── StrangerError             6   what would be changed is not this deployment's
     │   └── ReadOnlyError             6   a change was about to be sent where only reading is allowed
     ├── HostError                     7   SSH, cloud-init or WireGuard on a VM or the workstation
     │   ├── HostUnreachableError      7   no SSH connection yet (a fact, not always a fault)
@@ -24,6 +26,7 @@
     │   └── QuorumError               8   etcd would lose its majority, or nobody could say that it keeps it
     ├── PrerequisiteError             9   a tool or a right is missing on this machine
     ├── DeclinedError                10   the user, or the missing terminal, did not confirm
+    │   └── UnconfirmedError         10   a run that only looks found something to change
     │                                11, 12   results of `validate`: drift, and something could not be read
     ├── InterruptedRunError         130   Ctrl-C; the state says how to go on
     └── TerminatedRunError          143   SIGTERM; the state says how to go on
@@ -127,6 +130,10 @@ class StateReadOnlyError(StateError):
     """The document has a newer major schema than this program knows."""
 
 
+class BehindError(StateError):
+    """Another copy of this state has changed the deployment since: nothing is changed from here."""
+
+
 class LockedError(K0rdentAzureError):
     """Another run holds this deployment; the message names its holder."""
 
@@ -200,6 +207,14 @@ class DeploymentFailedError(AzureError):
         self.quota = quota
 
 
+class StrangerError(AzureError):
+    """Something under a name of ours, or in the way, is not this deployment's: nothing was changed."""
+
+    def __init__(self, message: str, *, resource_id: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.resource_id = resource_id
+
+
 class ReadOnlyError(AzureError):
     """A request that could change something was stopped, before it was sent, in a command that only reads."""
 
@@ -250,6 +265,14 @@ class DeclinedError(K0rdentAzureError):
     """A confirmation was refused, or could not be asked for because there is no terminal."""
 
     exit_code = 10
+
+
+class UnconfirmedError(DeclinedError):
+    """A run that was to look only found something to do; `steps` say what, one change each."""
+
+    def __init__(self, steps: Sequence[str]) -> None:
+        super().__init__("not confirmed: " + "; ".join(steps), hint="add --yes")
+        self.steps = tuple(steps)
 
 
 class InterruptedRunError(K0rdentAzureError):

@@ -14,7 +14,8 @@ from k0rdent_azure.azure.clouds import AzureEnvironment
 from k0rdent_azure.azure.credentials import client_secret_credential
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
 from k0rdent_azure.azure.ledger import Ledger
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT, Template, build
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
+from k0rdent_azure.azure.template import Template, build
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.config.topology import Names, hosts
 from k0rdent_azure.errors import AuthenticationError, AzureRequestError

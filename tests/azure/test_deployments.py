@@ -10,7 +10,8 @@ import pytest
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT, build
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
+from k0rdent_azure.azure.template import build
 from k0rdent_azure.config.topology import Names, hosts
 from k0rdent_azure.errors import AzureError, AzureRequestError
 from tests.azure.conftest import FakeArm, make_config

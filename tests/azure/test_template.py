@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k0rdent_azure.azure.resources import disk_type
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT, TAG_WIREGUARD_IP, Template, build, rules_count
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_WIREGUARD_IP
+from k0rdent_azure.azure.template import Template, build, rules_count
 from k0rdent_azure.config.model import Config, NetworkSettings
 from k0rdent_azure.config.topology import Names, hosts
 from tests.azure.conftest import make_config

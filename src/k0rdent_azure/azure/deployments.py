@@ -10,7 +10,8 @@ from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.arm_errors import ArmError, causes, vm_of
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import deployment_failed, explain, is_absent
-from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.azure.reading import mapping, text, texts
+from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import Template
 from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
 
@@ -84,6 +85,24 @@ class DeploymentView:
             for name, vm in mapping(self.outputs, "virtualMachines").items()
             if isinstance(vm, dict)
         }
+
+    @property
+    def guids(self) -> dict[str, str]:
+        """Incarnations' ids (`vmId`, `resourceGuid`) by type and name in lower case; {} until it has succeeded."""
+        return {key.lower(): value for key, value in texts(self.outputs, "incarnations").items()}
+
+    @property
+    def lineage(self) -> str:
+        """The lineage whose submission this record is of; "" if it does not say."""
+        return text(mapping(self.parameters, "deployment"), "lineage")
+
+    @property
+    def mark(self) -> Mark:
+        """Which submission the record is of: of a deployment made before claims, the first unless it says."""
+        told = mapping(self.parameters, "deployment")
+        number = told.get("generation")
+        generation = number if isinstance(number, int) else 1
+        return Mark(generation, text(told, "claim"), text(told, "change"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.reading import mapping, text, texts
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
 from k0rdent_azure.errors import AzureRequestError
 
 _VNET = "microsoft.network/virtualnetworks"

@@ -13,7 +13,7 @@ from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts
 from k0rdent_azure.azure.drift_rules import Verdict, judge, judge_unexpected
 from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
 from k0rdent_azure.azure.drift_wanted import Wanted
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
 from k0rdent_azure.state.finding import Finding, FindingKind, Unread, worst_first
 
 _SUCCEEDED = word("Succeeded")

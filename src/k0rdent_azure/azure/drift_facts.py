@@ -14,7 +14,7 @@ from k0rdent_azure.azure import drift_properties
 from k0rdent_azure.azure.drift_properties import Body, Facts
 from k0rdent_azure.azure.drift_values import Fact, exact, option, place, references, tag, word
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
-from k0rdent_azure.azure.template import TAG_HOST
+from k0rdent_azure.azure.tags import MARKS, TAG_HOST
 
 GROUP = "Microsoft.Resources/resourceGroups"
 VM = "Microsoft.Compute/virtualMachines"
@@ -85,7 +85,11 @@ def listed(body: Body) -> ResourceFacts:
 
 
 def _common(body: Body) -> Facts:
-    tags = {f"{TAG}{name.lower()}": tag(value) for name, value in texts(body, "tags").items()}
+    tags = {
+        f"{TAG}{name.lower()}": tag(value)
+        for name, value in texts(body, "tags").items()
+        if name.lower() not in MARKS
+    }
     state = text(mapping(body, "properties"), "provisioningState") or text(body, "provisioningState")
     told: Facts = {"provisioning_state": word(state)} if state else {}
     return {"location": place(text(body, "location")), **told, **tags}

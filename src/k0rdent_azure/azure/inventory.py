@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from k0rdent_azure.azure import versions
@@ -23,6 +23,10 @@ class VmView:
     size: str
     zone: str
     tags: Mapping[str, str]
+    #: The id of this incarnation, which is never given again.
+    vm_id: str = ""
+    #: Ids of what its deletion takes along: disks and interfaces with `deleteOption` Delete.
+    takes_along: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class ResourceView:
     type: str
     provisioning_state: str
     tags: Mapping[str, str]
+    #: Of a disk: the VM that it is attached to.
+    managed_by: str = ""
 
 
 async def resource_group(client: ArmClient, subscription: str, name: str) -> dict[str, object] | None:
@@ -147,6 +153,33 @@ def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
         size=text(mapping(properties, "hardwareProfile"), "vmSize"),
         zone=str(zones[0]) if isinstance(zones, list) and zones else "",
         tags=texts(item, "tags"),
+        vm_id=text(properties, "vmId"),
+        takes_along=tuple(_taken_along(properties)),
+    )
+
+
+def _taken_along(properties: Mapping[str, object]) -> Iterator[str]:
+    """https://learn.microsoft.com/azure/virtual-machines/delete"""
+    storage = mapping(properties, "storageProfile")
+    for disk in (mapping(storage, "osDisk"), *mappings(storage, "dataDisks")):
+        if text(disk, "deleteOption").lower() == "delete":
+            yield text(mapping(disk, "managedDisk"), "id")
+    for nic in mappings(mapping(properties, "networkProfile"), "networkInterfaces"):
+        if text(mapping(nic, "properties"), "deleteOption").lower() == "delete":
+            yield text(nic, "id")
+
+
+async def merge_tags(client: ArmClient, resource_id: str, tags: Mapping[str, str]) -> None:
+    """Set these tags of one resource or group; all others stay as they are.
+
+    https://learn.microsoft.com/rest/api/resources/tags/update-at-scope
+    """
+    await client.request(
+        "PATCH",
+        f"{resource_id}/providers/Microsoft.Resources/tags/default",
+        api_version=versions.RESOURCES,
+        body={"operation": "Merge", "properties": {"tags": dict(tags)}},
+        accept=(200, 202),
     )
 
 
@@ -171,19 +204,29 @@ async def addresses(client: ArmClient, subscription: str, group: str) -> list[Ad
     ]
 
 
+#: As many as ARM puts on one page of a group's resources.
+#: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
+_PAGE = "1000"
+
+
 async def resources(client: ArmClient, subscription: str, group: str) -> list[ResourceView]:
     """Everything in a group with its tags: one list, [] without a group.
 
     Not filtered by tag: what lost its tags is there all the same.
     """
-    query = {"$expand": "provisioningState"}
+    return await group_resources(client, subscription, group) or []
+
+
+async def group_resources(client: ArmClient, subscription: str, group: str) -> list[ResourceView] | None:
+    """The same; None if there is no such group."""
+    query = {"$expand": "provisioningState", "$top": _PAGE}
     try:
         found = await client.list(
             f"{group_id(subscription, group)}/resources", api_version=versions.RESOURCES, query=query
         )
     except AzureRequestError as error:
         if is_absent(error):
-            return []
+            return None
         raise
     return [
         ResourceView(
@@ -192,9 +235,39 @@ async def resources(client: ArmClient, subscription: str, group: str) -> list[Re
             type=text(item, "type"),
             provisioning_state=text(item, "provisioningState"),
             tags=texts(item, "tags"),
+            managed_by=text(item, "managedBy"),
         )
         for item in found
     ]
+
+
+#: The types whose incarnations Azure numbers, with the property that holds the number and their api-versions.
+_NUMBERED: Mapping[str, tuple[str, str]] = {
+    "microsoft.compute/virtualmachines": ("vmId", versions.COMPUTE),
+    "microsoft.compute/disks": ("uniqueId", versions.DISKS),
+    "microsoft.network/networkinterfaces": ("resourceGuid", versions.NETWORK),
+    "microsoft.network/publicipaddresses": ("resourceGuid", versions.NETWORK),
+    "microsoft.network/virtualnetworks": ("resourceGuid", versions.NETWORK),
+    "microsoft.network/networksecuritygroups": ("resourceGuid", versions.NETWORK),
+}
+
+
+async def incarnations(client: ArmClient, subscription: str, group: str, type_: str) -> dict[str, str]:
+    """The incarnation's id of each resource of a type in a group, by ARM id in lower case: one list.
+
+    {} for a type that Azure does not number, without any request.
+    """
+    property_, version = _NUMBERED.get(type_.lower(), ("", ""))
+    if not property_:
+        return {}
+    found = await _list_if_any(client, f"{group_id(subscription, group)}/providers/{type_}", version)
+    return {text(item, "id").lower(): text(mapping(item, "properties"), property_) for item in found}
+
+
+async def machines(client: ArmClient, subscription: str, group: str) -> list[VmView]:
+    """All VMs of a group without their power states: one list; [] if the group is gone."""
+    path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines"
+    return [_vm(item, {}) for item in await _list_if_any(client, path, versions.COMPUTE)]
 
 
 def group_id(subscription: str, group: str) -> str:

@@ -13,7 +13,7 @@ from k0rdent_azure.azure import inventory, versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, cancel
 from k0rdent_azure.azure.inventory import ResourceView
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
 from k0rdent_azure.errors import AzureRequestError
 
 #: What must be gone before what follows can go. A VM takes its disk, NIC and public address with it.

@@ -17,6 +17,16 @@ import msgspec
 from k0rdent_azure.azure import resources, versions
 from k0rdent_azure.azure.expressions import Expression, call, rendered
 from k0rdent_azure.azure.merging import Existing
+from k0rdent_azure.azure.tags import (
+    TAG_DEPLOYMENT,
+    TAG_HOST,
+    TAG_INDEX,
+    TAG_LINEAGE,
+    TAG_OWNER,
+    TAG_ROLE,
+    TAG_WIREGUARD_IP,
+    Mark,
+)
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names
 
@@ -25,14 +35,8 @@ SUBSCRIPTION_SCHEMA = (
 )
 GROUP_SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 CONTENT_VERSION = "1.0.0.0"
-
-#: Tags on every resource (the first two) and on what belongs to a host: enough to rebuild the state from.
-TAG_DEPLOYMENT = "k0rdent-azure-deployment"
-TAG_OWNER = "k0rdent-azure-owner"
-TAG_HOST = "k0rdent-azure-host"
-TAG_ROLE = "k0rdent-azure-role"
-TAG_INDEX = "k0rdent-azure-index"
-TAG_WIREGUARD_IP = "k0rdent-azure-wireguard-ip"
+#: Of a template that is only looked at.
+NO_MARK = Mark()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,22 @@ def build(
     only: Collection[str] | None = None,
     rekeyed: Collection[str] = (),
     shared: bool = True,
-    generation: int = 1,
     existing: Existing | None = None,
     with_baseline: bool = True,
+    lineage: str | None = None,
+    mark: Mark = NO_MARK,
 ) -> Template:
     """The template for `hosts`; `tags` go onto every resource beside the configured ones and ours.
 
     With `only`, other hosts get no resources and so stay as they are (the deployment is incremental), but the record
     tells of all. VMs in `rekeyed` exist with custom data that stays as it is. Without `shared`, the group, network,
-    rules and SSH key are there, and are not sent. `generation` tells one submission of a deployment from the next.
-    What is in `existing` is sent with all that others put into it. With `with_baseline` the outputs tell of that too:
-    else what others added since would pass for what Azure made of the deployment.
+    rules and SSH key are there, and are not sent. `lineage` goes into every resource's tags, `mark` into the virtual
+    network's: it tells one submission from the next. What is in `existing` is sent with all that others put into it.
+    With `with_baseline` the outputs tell of that too: else what others added since would pass for what Azure made of
+    the deployment.
     """
     there = existing or Existing()
-    common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names)}
+    common = {**config.azure.tags, **(tags or {}), **_own_tags(config, names, lineage)}
     chosen = [host.name for host in hosts if only is None or host.name in only]
     group_template = _group_template(
         config,
@@ -102,8 +108,9 @@ def build(
         shared=shared,
         there=there,
         with_baseline=with_baseline,
+        mark=mark,
     )
-    record = _record(config, names, hosts, ssh_public_key, admin_username) | {"generation": generation}
+    record = _record(config, names, hosts, ssh_public_key, admin_username) | _recorded_mark(lineage, mark)
     if names.existing_group is not None:
         return Template("group", None, _complete(group_template), record, common)
     nested = _subscription_template(
@@ -123,9 +130,15 @@ def rules_count(config: Config) -> int:
     return len(resources.security_rules(config))
 
 
-def _own_tags(config: Config, names: Names) -> dict[str, str]:
+def _own_tags(config: Config, names: Names, lineage: str | None) -> dict[str, str]:
     owner = {TAG_OWNER: config.metadata.owner} if config.metadata.owner else {}
-    return {TAG_DEPLOYMENT: names.deployment_id, **owner}
+    proof = {TAG_LINEAGE: lineage} if lineage else {}
+    return {TAG_DEPLOYMENT: names.deployment_id, **proof, **owner}
+
+
+def _recorded_mark(lineage: str | None, mark: Mark) -> dict[str, object]:
+    """What the deployment's record tells of the submission."""
+    return {"lineage": lineage, "generation": mark.generation, "claim": mark.claim, "change": mark.change}
 
 
 def _host_tags(host: Host, index: int) -> dict[str, str]:
@@ -150,12 +163,13 @@ def _group_template(
     shared: bool,
     there: Existing,
     with_baseline: bool,
+    mark: Mark,
 ) -> dict[str, object]:
     location = config.azure.location
     found = [
         resources.ssh_key(names, location, key, tags),
         resources.security_group(config, names, tags),
-        resources.network(config, names, tags),
+        resources.network(config, names, {**tags, **(mark.tags if mark.generation else {})}),
     ]
     network = {resources.resource_id(str(each["type"]), str(each["name"])) for each in found}
     if not shared:
@@ -190,6 +204,10 @@ def _group_template(
         "outputs": {
             "virtualMachines": {"type": "object", "value": machines},
             "baseline": {"type": "object", "value": dict(map(_as_deployed, answering))},
+            "incarnations": {
+                "type": "object",
+                "value": {key: shown for each in found for key, shown in _incarnation(each).items()},
+            },
         },
     }
 
@@ -212,6 +230,25 @@ def _as_deployed(resource: Mapping[str, object]) -> tuple[str, Expression]:
     if kind == "Microsoft.Network/networkInterfaces":
         shown = call("createObject", "location", shown.property("location"), "tags", shown.property("tags"))
     return f"{kind}/{name}", shown
+
+
+#: The property in which Azure numbers the incarnations of a type.
+_NUMBERED = {
+    "Microsoft.Compute/virtualMachines": "vmId",
+    "Microsoft.Network/networkInterfaces": "resourceGuid",
+    "Microsoft.Network/publicIPAddresses": "resourceGuid",
+    "Microsoft.Network/virtualNetworks": "resourceGuid",
+    "Microsoft.Network/networkSecurityGroups": "resourceGuid",
+}
+
+
+def _incarnation(resource: Mapping[str, object]) -> dict[str, Expression]:
+    """The number of this very incarnation, by type and name; nothing of what Azure does not number."""
+    kind, name = str(resource["type"]), str(resource["name"])
+    if kind not in _NUMBERED:
+        return {}
+    shown = call("reference", resources.resource_id(kind, name))
+    return {f"{kind}/{name}": shown.property(_NUMBERED[kind])}
 
 
 def _output(names: Names, host: Host) -> dict[str, str | Expression]:
@@ -278,6 +315,10 @@ def _subscription_template(
             "baseline": {
                 "type": "object",
                 "value": made.property("outputs.baseline.value"),
+            },
+            "incarnations": {
+                "type": "object",
+                "value": made.property("outputs.incarnations.value"),
             },
         },
     }

@@ -19,13 +19,14 @@ from k0rdent_azure.cli.running import (
 )
 from k0rdent_azure.cli.workspace import Workspace, new_deployment_id
 from k0rdent_azure.clock import SystemClock
-from k0rdent_azure.errors import K0rdentAzureError, StateError
+from k0rdent_azure.errors import K0rdentAzureError, UnconfirmedError
 
 if TYPE_CHECKING:
     from k0rdent_azure.config.load import LoadedConfig
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.config.topology import Names
     from k0rdent_azure.phases.context import Context
+    from k0rdent_azure.state.intents import Act
     from k0rdent_azure.state.transaction import Transaction
 
 EPILOG = """\
@@ -98,31 +99,41 @@ def continue_deployment(
     workspace: Workspace,
     args: argparse.Namespace,
     *,
+    act: Act = "resume",
     intent: Callable[[Transaction], None] | None = None,
     show: bool = True,
 ) -> int:
     """Go on with the deployment that the state describes; `intent` is as in `begin_run`, `show` as in `drive`.
 
-    Raises StateError where it is being destroyed.
+    Of a complete deployment it only looks; what there is to do is shown, and asked for as `validate --repair` does.
+    Raises StateError if something else has to be finished first.
     """
+    from k0rdent_azure.state.intents import ROLLBACK, refuse
+
     state = workspace.store().read().state
-    if state.metadata.deployment_status in ("destroying", "destroyed"):
-        raise StateError(
-            f"{state.metadata.deployment_id} is {state.metadata.deployment_status}",
-            hint=f"finish that first: {workspace.command('destroy --yes')}",
-        )
-    if "rekey" in state.pending_operations:
-        raise StateError(
-            "new WireGuard keys are being put onto the hosts, and not all may have them",
-            hint=f"finish that first: {workspace.command('recover --rekey --yes')}",
-        )
+    refuse(state, act, program=workspace.command("").rstrip())
     overrides = getattr(args, "overrides", [])
-    if "rollback" not in state.pending_operations:
+    if not ROLLBACK.is_pending(state):
         # One more could push out the very snapshot that is to be restored.
         snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)
-    return drive(workspace, config, names, args=args, intent=intent, show=show)
+    if intent is not None or state.metadata.deployment_status != "completed":
+        return drive(workspace, config, names, args=args, act=act, intent=intent, show=show)
+    try:
+        return drive(workspace, config, names, args=args, act=act, show=show, only_looks=True)
+    except UnconfirmedError as error:
+        _confirm_steps(error, args)
+    return drive(workspace, config, names, args=args, act=act, show=show)
+
+
+def _confirm_steps(found: UnconfirmedError, args: argparse.Namespace) -> None:
+    """Ask whether what a look at a complete deployment found to do is to be done. Raises DeclinedError."""
+    from k0rdent_azure.cli.output import show_notice
+
+    for step in found.steps:
+        show_notice(f"would {step}")
+    confirm("Do that?", yes=args.yes)
 
 
 def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
@@ -154,24 +165,28 @@ def drive(
     names: Names,
     *,
     args: argparse.Namespace,
+    act: Act = "resume",
     intent: Callable[[Transaction], None] | None = None,
     show: bool = True,
+    only_looks: bool = False,
 ) -> int:
-    """Run all phases; with `show`, say at the end where the deployment stands."""
+    """Run all phases; with `show`, say at the end where the deployment stands.
+
+    With `only_looks`, raises UnconfirmedError before anything outside is changed.
+    """
     from k0rdent_azure.cli.status import show_result
     from k0rdent_azure.phases import following
-    from k0rdent_azure.phases.begin import begin_run, end_run
+    from k0rdent_azure.phases.begin import begin_run, end_run, open_run
     from k0rdent_azure.phases.engine import run_phases
 
     async def work(ctx: Context) -> None:
         resumed = bool(ctx.state.phases)
-        begin_run(
-            ctx,
-            status="in_progress",
-            action="deployment_resumed" if resumed else "deployment_started",
-            message=f"{args.command} of {names.deployment_id}",
-            intent=intent,
-        )
+        action = "deployment_resumed" if resumed else "deployment_started"
+        message = f"{args.command} of {names.deployment_id}"
+        if only_looks:
+            begin_run(ctx, status="in_progress", action=action, message=message)
+        else:
+            await open_run(ctx, act, status="in_progress", action=action, message=message, intent=intent)
         try:
             # A rollback that was killed is finished; to go on from where it led to is another command.
             await (following.finish(ctx) if following.is_pending(ctx.state) else run_phases(ctx))
@@ -181,7 +196,9 @@ def drive(
         end_run(ctx, "completed")
 
     try:
-        supervise(workspace, config, names, args=args, work=work)
+        supervise(workspace, config, names, args=args, work=work, only_looks=only_looks)
+    except UnconfirmedError:
+        raise
     except K0rdentAzureError as error:
         next_command_hint(error, workspace, "resume --yes" if args.yes else "resume")
         raise

@@ -61,15 +61,25 @@ async def _take_over(ctx: Context, args: argparse.Namespace, missing: list[str])
 
 def rekey(workspace: Workspace, args: argparse.Namespace) -> int:
     """Replace WireGuard keys on live hosts, or end what an earlier run began."""
-    from k0rdent_azure.phases.rekey import OPERATION, is_pending
+    from k0rdent_azure.phases.begin import end_run, open_run
     from k0rdent_azure.phases.rekey import rekey as replace_keys
+    from k0rdent_azure.state.intents import REKEY, refuse
 
     async def work(ctx: Context) -> None:
-        await replace_keys(ctx, args.rekey)
+        message = f"new WireGuard keys for {whose}"
+        await open_run(ctx, "rekey", status="in_progress", action="rekey_requested", message=message)
+        try:
+            await replace_keys(ctx, scope)
+        except K0rdentAzureError as error:
+            end_run(ctx, type(error).__name__)
+            raise
+        end_run(ctx, "completed")
 
     with workspace.run_lock().acquire("recover"):
         state = workspace.store().read().state
-        scope = state.pending_operations[OPERATION].details.get("scope") if is_pending(state) else args.rekey
+        refuse(state, "rekey", program=workspace.command("").rstrip())
+        pending = REKEY.pending(state)
+        scope = pending.scope if pending else args.rekey
         whose = "the workstation" if scope == "laptop" else "every host"
         confirm(f"Give {whose} a new WireGuard key, and restart WireGuard on the hosts?", yes=args.yes)
         snapshot_before(workspace, "recover")

@@ -46,7 +46,7 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
         mark(tx, wanted)
 
     with workspace.run_lock().acquire("validate"):
-        continue_deployment(workspace, args, intent=intent, show=False)
+        continue_deployment(workspace, args, act="repair", intent=intent, show=False)
     after = look(workspace, args)
     if args.json:
         _print_json(after, wanted, etcd, done=True)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             _show(wanted, members, args)
         _refuse(config, members, name)
         confirm(f"Delete {name} with its disk, and make it anew?", yes=args.yes)
-        return continue_deployment(workspace, args, intent=lambda tx: mark(tx, wanted))
+        return continue_deployment(workspace, args, act="replace", intent=lambda tx: mark(tx, wanted))
 
 
 def _name(resource: str) -> str:

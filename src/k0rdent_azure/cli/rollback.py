@@ -73,10 +73,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _roll_back(workspace: Workspace, store: FileStore, args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.running import confirm
+    from k0rdent_azure.state.intents import refuse
     from k0rdent_azure.state.rollback import plan
     from k0rdent_azure.state.snapshots import find, load
 
     current = store.read()
+    refuse(current.state, "rollback" if args.apply else "restore", program=workspace.command("").rstrip())
     name = find(store.storage, args.snapshot)
     to = plan(current, load(store.storage, name), args.only)
     steps = _steps(to, args)
@@ -110,11 +112,10 @@ def _apply(
 ) -> int:
     from k0rdent_azure.cli.deploy import drive
     from k0rdent_azure.cli.running import snapshot_of
-    from k0rdent_azure.phases.following import begin, refuse_in_transit
+    from k0rdent_azure.phases.following import begin
     from k0rdent_azure.state.snapshots import take
 
     store = workspace.store()
-    refuse_in_transit(current.state)
 
     def intent(tx: Transaction) -> None:
         if tx.document.serial != current.serial:
@@ -123,7 +124,7 @@ def _apply(
         begin(tx, to, snapshot=name, kept_as=kept.name)
 
     config, names = snapshot_of(workspace)
-    return drive(workspace, config, names, args=args, intent=intent)
+    return drive(workspace, config, names, args=args, act="rollback", intent=intent)
 
 
 def _commit(store: FileStore, current: Document, to: RollbackPlan, name: str) -> str:

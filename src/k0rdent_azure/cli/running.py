@@ -73,6 +73,7 @@ def supervise(
     *,
     args: argparse.Namespace,
     work: Callable[[Context], Awaitable[None]],
+    only_looks: bool = False,
 ) -> None:
     """Run `work` with live progress; the first signal asks it to stop, the second makes it.
 
@@ -91,10 +92,11 @@ def supervise(
             store=workspace.store(),
             config=config,
             names=names,
-            outside=outside(config, workspace, deployment=names.deployment_id),
+            outside=outside(config, workspace, deployment=names.deployment_id, read_only=only_looks),
             observer=progress,
             interrupt=interrupt,
             command=args.command,
+            only_looks=only_looks,
         )
         task = asyncio.ensure_future(work(ctx))
         _handle_signals(task, interrupt, progress)

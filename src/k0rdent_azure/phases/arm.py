@@ -5,18 +5,19 @@ It fixes the subscription, the scope and the names, so that a phase reads as wha
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, OperationView
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
-from k0rdent_azure.azure.reading import mapping
 from k0rdent_azure.azure.resources import security_rules
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT, build
+from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
+from k0rdent_azure.azure.tags import Mark
+from k0rdent_azure.azure.template import build
 from k0rdent_azure.config.topology import LAPTOP, Host
-from k0rdent_azure.errors import AzureError, AzureRequestError, DeploymentFailedError
+from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
 from k0rdent_azure.hosts.cloud_init import user_data
 from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
@@ -41,25 +42,7 @@ def target(ctx: Context) -> DeploymentTarget:
     return DeploymentTarget(subscription, ctx.names.deployment, ctx.names.existing_group)
 
 
-async def refuse_foreign_vms(ctx: Context) -> None:
-    """Raise where the user's group holds VMs of our names that are not ours: a PUT would change them.
-
-    In a group of our own there is nothing to ask.
-    """
-    group = ctx.names.existing_group
-    if group is None:
-        return
-    wanted = {host.name for host in ctx.hosts}
-    present = await inventory.virtual_machines(ctx.arm, target(ctx).subscription, group)
-    for vm in present:
-        if vm.name in wanted and vm.tags.get(TAG_DEPLOYMENT) != ctx.names.deployment_id:
-            raise AzureError(
-                f"the group {group} has a VM {vm.name} that is not this deployment's ({vm.id})",
-                hint="one deployment fits into a group: name another one in azure.resource_group, or none",
-            )
-
-
-async def put(ctx: Context, only: Collection[str], *, generation: int, shared: bool = True) -> DeploymentView:
+async def put(ctx: Context, only: Collection[str], *, mark: Mark, shared: bool = True) -> DeploymentView:
     """Submit the deployment with the VMs `only`; others stay as they are, and without `shared` all that is not a VM's.
 
     Raises AzureRequestError, e.g. from ARM's preflight.
@@ -77,17 +60,12 @@ async def put(ctx: Context, only: Collection[str], *, generation: int, shared: b
         only=only,
         rekeyed=rekeyed,
         shared=shared,
-        generation=generation,
+        lineage=state.metadata.lineage,
+        mark=mark,
     )
     sent = [host for host in ctx.hosts if host.name in only and host.name not in rekeyed]
     custom_data = {host.name: _custom_data(ctx, state, host) for host in sent}
     return await deployments.put(ctx.arm, target(ctx), wanted, custom_data)
-
-
-def generation_of(view: DeploymentView) -> int:
-    """Which submission a record is of; 1 where it does not say."""
-    found = mapping(view.parameters, "deployment").get("generation")
-    return found if isinstance(found, int) else 1
 
 
 def _custom_data(ctx: Context, state: State, host: Host) -> str:
@@ -131,7 +109,7 @@ def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
             provisioning_state=view.provisioning_state,
             correlation_id=view.correlation_id,
             last_checked=ctx.now,
-            generation=generation_of(view),
+            generation=view.mark.generation,
         ),
     )
 
@@ -140,14 +118,18 @@ def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
     """Everything exists: ids and addresses from the deployment's outputs, and what has no output of its own."""
     group = inventory.group_id(target(ctx).subscription, ctx.names.resource_group)
     network = f"{group}/providers/Microsoft.Network"
-    created = {"status": "created"}
+    created, guids = {"status": "created"}, view.guids
     tx.merge("azure_resources.resource_group", {**created, "id": group, "created_at": ctx.now})
     vnet = f"{network}/virtualNetworks/{ctx.names.vnet}"
-    tx.merge("azure_resources.network.vnet", {**created, "id": vnet})
+    tx.merge(
+        "azure_resources.network.vnet",
+        {**created, "id": vnet, **_guid(guids, "guid", f"{NETWORK}/{ctx.names.vnet}")},
+    )
     tx.merge("azure_resources.network.subnet", {**created, "id": f"{vnet}/subnets/{ctx.names.subnet}"})
     nsg = {
         "id": f"{network}/networkSecurityGroups/{ctx.names.nsg}",
         "rules_count": len(security_rules(ctx.config)),
+        **_guid(guids, "guid", f"{SECURITY_GROUP}/{ctx.names.nsg}"),
     }
     tx.merge("azure_resources.network.nsg", {**created, **nsg})
     key = f"{group}/providers/Microsoft.Compute/sshPublicKeys/{ctx.names.ssh_key}"
@@ -164,9 +146,18 @@ def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
                 "public_ip_id": vm.public_ip_id,
                 "provisioning_state": "Succeeded",
                 "last_checked": ctx.now,
+                **_guid(guids, "vm_id", f"{VM}/{name}"),
+                **_guid(guids, "nic_guid", f"{NIC}/{ctx.names.nic(name)}"),
+                **_guid(guids, "public_ip_guid", f"{ADDRESS}/{ctx.names.public_ip(name)}"),
             },
         )
     record_baseline(ctx, tx, view)
+
+
+def _guid(guids: Mapping[str, str], field: str, key: str) -> dict[str, str]:
+    """The id of an incarnation under `field`; nothing where Azure did not tell it."""
+    found = guids.get(key.lower())
+    return {field: found} if found else {}
 
 
 async def start_removal(ctx: Context) -> bool:
@@ -217,10 +208,14 @@ async def start_vms(ctx: Context, names: Collection[str]) -> None:
         raise failed
 
 
-async def delete_vms(ctx: Context, names: Collection[str]) -> None:
-    """Start deleting these VMs; none there is fine. One request for each: ARM has no bulk delete of VMs."""
-    for name in names:
-        await removal.delete_vm(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+async def delete_vm(ctx: Context, name: str) -> bool:
+    """Start deleting a VM; none there is fine. Whether each attempt was answered: one that was not may come later.
+
+    One request for each VM: ARM has no bulk delete.
+    """
+    before = len(ctx.outside.ledger.entries)
+    await removal.delete_vm(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+    return all(entry.status for entry in ctx.outside.ledger.entries[before:] if entry.method == "DELETE")
 
 
 async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]:

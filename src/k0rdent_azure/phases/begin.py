@@ -13,7 +13,10 @@ from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
+from k0rdent_azure.errors import AzureError
+from k0rdent_azure.phases import standing, submission
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.intents import Act, refuse
 from k0rdent_azure.state.lock import user_name
 from k0rdent_azure.state.model import SCHEMA_VERSION, Durations, Run
 from k0rdent_azure.state.transaction import Transaction
@@ -112,6 +115,50 @@ def _wireguard(config: Config, names: Names) -> dict[str, object]:
             "interface": names.wireguard_interface,
         },
     }
+
+
+#: What its requests are counted under, in place of a phase.
+LEDGER_NAME = "look"
+
+
+async def open_run(
+    ctx: Context,
+    act: Act,
+    *,
+    status: str,
+    action: str,
+    message: str,
+    intent: Callable[[Transaction], None] | None = None,
+) -> None:
+    """Begin a run that changes something outside, as `begin_run` does, if it may.
+
+    Azure is looked at first, so a copy that is behind changes nothing, not even its own state. Raises StateError if
+    something pending has to be finished first, BehindError, StrangerError, and AzureError if Azure cannot be asked.
+    """
+    refuse(ctx.state, act)
+    ctx.outside.ledger.phase = LEDGER_NAME
+    try:
+        seen = await standing.observe(ctx)
+        if not standing.generation_of(ctx.state):
+            await submission.refuse_strangers(ctx, ctx.state.azure_resources.virtual_machines or all_vms(ctx))
+    except AzureError:
+        with ctx.commit():
+            # Only the requests are counted.
+            pass
+        raise
+
+    def both(tx: Transaction) -> None:
+        if intent is not None:
+            intent(tx)
+        standing.raise_generation(tx)
+
+    begin_run(ctx, status=status, action=action, message=message, intent=both)
+    await standing.announce(ctx, seen)
+
+
+def all_vms(ctx: Context) -> list[str]:
+    """The names of all VMs that the configuration asks for."""
+    return [host.name for host in ctx.hosts]
 
 
 def begin_run(

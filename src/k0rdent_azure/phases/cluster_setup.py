@@ -32,6 +32,8 @@ class ClusterSetup:
         await k0sctl.finish_running(ctx.path(_log(ctx)), on_wait=ctx.observer.notice)
         ready = await self._observe(ctx)
         if len(ready) < len(ctx.hosts):
+            down = [host.name for host in ctx.hosts if host.name not in ready]
+            ctx.need_confirmation(f"run k0sctl apply: k0s does not run on {', '.join(down)}")
             await etcd_members.remove_lost(ctx, ready)
             await orphans.reset(ctx, ready)
             await self._apply(ctx, k0sctl, cluster)

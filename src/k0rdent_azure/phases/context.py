@@ -13,11 +13,13 @@ import msgspec
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.azure.removal import Removal
+from k0rdent_azure.azure.sight import Sight
 from k0rdent_azure.azure.sku_cache import SkuCache
 from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.cluster.apply import K0sctl
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names, hosts
+from k0rdent_azure.errors import UnconfirmedError
 from k0rdent_azure.hosts.ssh import Gateway, SshRunner, Target
 from k0rdent_azure.hosts.workstation import Workstation
 from k0rdent_azure.phases.interrupt import Interrupt
@@ -88,6 +90,10 @@ class Context:
     stopwatch: Stopwatch | None = None
     #: What this run deleted, where resources are deleted one by one.
     removal: Removal = field(default_factory=Removal)
+    #: Whether this run changes nothing outside before somebody has confirmed it: the deployment is complete.
+    only_looks: bool = False
+    #: The newest look at the group, for who acts on it at once.
+    sight: Sight | None = None
     _ssh: SshRunner | None = field(default=None, repr=False)
     _vault: Vault | None = field(default=None, repr=False)
 
@@ -129,6 +135,11 @@ class Context:
             if self.stopwatch is not None:
                 tx.phase(self.phase).update(seconds=self.stopwatch.seconds)
         self.observer.update(self.store.read())
+
+    def need_confirmation(self, *steps: str) -> None:
+        """Called before each change outside, with what it is. Raises UnconfirmedError if this run only looks."""
+        if self.only_looks and steps:
+            raise UnconfirmedError(steps)
 
     def step(self, text: str) -> None:
         """Record what the phase does next, so that a killed run can be told where it died."""

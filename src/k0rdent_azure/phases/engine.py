@@ -15,6 +15,7 @@ from k0rdent_azure.errors import (
     InterruptedRunError,
     K0rdentAzureError,
     TerminatedRunError,
+    UnconfirmedError,
 )
 from k0rdent_azure.phases.azure_setup import AzureSetup
 from k0rdent_azure.phases.cluster_setup import ClusterSetup
@@ -69,6 +70,10 @@ async def recorded(ctx: Context, work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         _record_interruption(ctx)
         raise ctx.interrupt.error() from None
+    except UnconfirmedError:
+        # Nothing went wrong, and nothing was done.
+        ctx.stopwatch = None
+        raise
     except K0rdentAzureError as error:
         _record_failure(ctx, error)
         raise

@@ -22,21 +22,23 @@ from k0rdent_azure.phases.destroy import wait_until_gone
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
 from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
 from k0rdent_azure.phases.orphans import RESET
-from k0rdent_azure.state.model import PendingOperation, PhaseName, State
+from k0rdent_azure.state.intents import ROLLBACK, RollbackDetails
+from k0rdent_azure.state.model import PhaseName, State
 from k0rdent_azure.state.resources import Resource
 from k0rdent_azure.state.rollback import RollbackPlan, plan, roll_back
 from k0rdent_azure.state.snapshots import load
 from k0rdent_azure.state.transaction import Transaction
 
-OPERATION = "rollback"
+#: What its requests are counted under, in place of a phase.
+LEDGER_NAME = "rollback"
 #: What goes without being named: it goes with its group or VM.
 _GO_ALONG = frozenset(
     {"vnet", "subnet", "nsg", "ssh key", "template deployment", "network interface", "public address"}
 )
 #: What reality tells of a VM that both versions know: a rollback changes the state, not where the VM stands.
 _FACTS = (
-    "id", "nic_id", "public_ip_id", "public_ip", "availability_zone", "full_zones", "created_at", "provisioning_state",
-    "power_state", "last_checked", "rekeyed_at",
+    "id", "vm_id", "nic_id", "nic_guid", "public_ip_id", "public_ip_guid", "public_ip", "availability_zone",
+    "full_zones", "created_at", "provisioning_state", "power_state", "last_checked", "rekeyed_at",
 )  # fmt: skip
 
 
@@ -86,38 +88,18 @@ _ORDER: Mapping[str, int] = {
 }
 
 
-def refuse_in_transit(state: State) -> None:
-    """Raise StateError where something is being removed: it would pass for something that stays."""
-    leaving = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.status == "deleting"]
-    status = state.metadata.deployment_status
-    if status in ("destroying", "destroyed") or "destroy" in state.pending_operations:
-        raise StateError(
-            f"{state.metadata.deployment_id} is {status}", hint="finish that first: k0rdent-azure destroy"
-        )
-    if "rekey" in state.pending_operations:
-        raise StateError(
-            "new WireGuard keys are being put onto the hosts",
-            hint="finish that first: k0rdent-azure recover --rekey",
-        )
-    if leaving:
-        raise StateError(
-            f"{', '.join(leaving)} is being replaced", hint="finish that first: k0rdent-azure resume"
-        )
-
-
 def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> None:
     """Record the intent. `kept_as` is the snapshot that was taken of the version before."""
-    tx.begin_operation(
-        OPERATION,
-        kind="rollback",
-        target=snapshot,
-        details={
-            "kept_as": kept_as,
-            "components": list(to.components),
-            "status": tx.get("metadata.deployment_status"),
-            "remove": [msgspec.to_builtins(each) for each in to.unrecorded],
-            "make": [msgspec.to_builtins(each) for each in to.missing],
-        },
+    ROLLBACK.begin(
+        tx,
+        snapshot,
+        RollbackDetails(
+            kept_as=kept_as,
+            components=list(to.components),
+            status=tx.state.metadata.deployment_status,
+            remove=to.unrecorded,
+            make=to.missing,
+        ),
     )
     tx.set("metadata.deployment_status", "in_progress")
     what = ", ".join(to.components) or "everything"
@@ -131,59 +113,65 @@ def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> 
 
 def is_pending(state: State) -> bool:
     """Whether a rollback waits for its effect."""
-    return OPERATION in state.pending_operations
+    return ROLLBACK.is_pending(state)
 
 
 async def finish(ctx: Context) -> None:
     """Do what `begin` recorded; every step looks first and can be repeated. Raises K0rdentAzureError."""
     ctx.phase = ctx.state.metadata.deployment_phase
-    ctx.outside.ledger.phase = OPERATION
+    ctx.outside.ledger.phase = LEDGER_NAME
     await recorded(ctx, _finish(ctx))
 
 
 async def _finish(ctx: Context) -> None:
-    operation = ctx.state.pending_operations[OPERATION]
-    if "remove" in operation.details:
-        await _remove(ctx, _resources(operation, "remove"))
-        _restore(ctx, operation)
-        operation = ctx.state.pending_operations[OPERATION]
-    if _resources(operation, "make"):
+    details = _details(ctx)
+    if details.remove is not None:
+        await _remove(ctx, details.remove)
+        _restore(ctx, details, details.remove)
+        details = _details(ctx)
+    if details.make:
         done = {name for name, record in ctx.state.phases.items() if record.status == "completed"}
-        done |= {_MADE_BY[each.kind] for each in _resources(operation, "make") if each.kind in _MADE_BY}
+        done |= {_MADE_BY[each.kind] for each in details.make if each.kind in _MADE_BY}
         await run_all(ctx, [phase for phase in PHASES if phase.name in done])
     with ctx.commit() as tx:
-        tx.end_operation(OPERATION)
-        tx.set("metadata.deployment_status", operation.details["status"])
-        tx.set("metadata.deployment_phase", operation.details["phase"])
-        tx.event(
-            tx.state.metadata.deployment_phase, "rollback_applied", f"reality follows {operation.target}"
-        )
+        snapshot = tx.state.pending_operations[ROLLBACK.name].target
+        ROLLBACK.end(tx)
+        tx.set("metadata.deployment_status", details.status)
+        tx.set("metadata.deployment_phase", details.phase)
+        tx.event(tx.state.metadata.deployment_phase, "rollback_applied", f"reality follows {snapshot}")
 
 
-def _restore(ctx: Context, operation: PendingOperation) -> None:
+def _details(ctx: Context) -> RollbackDetails:
+    details = ROLLBACK.pending(ctx.state)
+    assert details is not None, "whoever asks has seen that it is pending"  # noqa: S101
+    return details
+
+
+def _restore(ctx: Context, details: RollbackDetails, removed: Sequence[Resource]) -> None:
     """Take the snapshot over, but for what a rollback cannot change outside."""
-    only = msgspec.convert(operation.details.get("components") or [], list[str])
-    to = plan(ctx.store.read(), load(ctx.store.storage, operation.target), only)
+    only, snapshot = details.components, ctx.state.pending_operations[ROLLBACK.name].target
+    to = plan(ctx.store.read(), load(ctx.store.storage, snapshot), only)
     with ctx.commit() as tx:
         before = tx.state
-        roll_back(tx, to, snapshot=operation.target, kept_as=str(operation.details.get("kept_as")))
-        _keep_facts(tx, before, operation)
+        roll_back(tx, to, snapshot=snapshot, kept_as=str(details.kept_as))
+        _keep_facts(tx, before, removed, details.make)
         # By component, the status is not the snapshot's.
-        known = operation.details.get("status") if only else None
+        known = details.status if only else None
         status = str(known or tx.get("metadata.deployment_status"))
-        details = {
-            "make": operation.details.get("make"),
+        left = msgspec.structs.replace(
+            details,
+            remove=None,
             # Nobody is at work on it any more.
-            "status": _IDLE.get(status, status),
-            "phase": tx.get("metadata.deployment_phase"),
-        }
-        tx.set(f"pending_operations.{OPERATION}.details", details)
+            status=_IDLE.get(status, status),
+            phase=msgspec.convert(tx.get("metadata.deployment_phase"), PhaseName),
+        )
+        ROLLBACK.begin(tx, snapshot, left)
         tx.set("metadata.deployment_status", "in_progress")
 
 
-def _keep_facts(tx: Transaction, before: State, operation: PendingOperation) -> None:
+def _keep_facts(tx: Transaction, before: State, gone: Sequence[Resource], made: Sequence[Resource]) -> None:
     """What stays outside is as it is: a VM's address and zone, and ARM's record with its generation."""
-    removed, missing = _keys(_resources(operation, "remove")), _keys(_resources(operation, "make"))
+    removed, missing = _keys(gone), _keys(made)
     nothing_left = any(kind == "resource group" for kind, _ in removed)
     nothing_there = any(kind == "resource group" for kind, _ in missing)
     vms = before.azure_resources.virtual_machines
@@ -238,6 +226,8 @@ async def _remove(ctx: Context, found: Sequence[Resource]) -> None:
     elif leaving_vms:
         ctx.step(f"deleting {', '.join(sorted(leaving_vms))}")
         await _remove_vms(ctx, sorted(leaving_vms), whole=whole_cluster)
+        with ctx.commit() as tx:
+            vm_removal.forget(tx, leaving_vms)
 
 
 async def _remove_vms(ctx: Context, names: Sequence[str], *, whole: bool) -> None:
@@ -280,10 +270,6 @@ def _refuse_other_keys(to: RollbackPlan) -> None:
             f"the WireGuard keys of {', '.join(sorted(replaced))} were replaced since; hosts keep the new ones",
             hint="name components without them: --only vm/NAME, --only k0rdent, …",
         )
-
-
-def _resources(operation: PendingOperation, key: str) -> list[Resource]:
-    return msgspec.convert(operation.details.get(key) or [], list[Resource])
 
 
 def _keys(found: Iterable[Resource]) -> set[tuple[str, str]]:

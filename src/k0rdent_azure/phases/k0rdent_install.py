@@ -46,6 +46,7 @@ class K0rdentInstall:
         return readiness
 
     async def _install(self, ctx: Context) -> None:
+        ctx.need_confirmation("install the kcm chart: it is not there in the wanted version")
         ctx.interrupt.checkpoint()
         software = ctx.config.software.k0rdent
         with ctx.commit() as tx:

@@ -12,7 +12,7 @@ import msgspec
 
 from k0rdent_azure.azure.discovery import Body, Discovery
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
-from k0rdent_azure.azure.template import TAG_DEPLOYMENT, TAG_HOST, TAG_OWNER, TAG_ROLE, TAG_WIREGUARD_IP
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_HOST, TAG_OWNER, TAG_ROLE, TAG_WIREGUARD_IP
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import from_snapshot, to_snapshot
 from k0rdent_azure.config.topology import Names, host_name, hosts

@@ -20,10 +20,10 @@ from k0rdent_azure.hosts.wireguard import additional_peer, host_config, parse_du
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.preparation import WITHOUT_KEYS
 from k0rdent_azure.phases.vpn_setup import VpnSetup
+from k0rdent_azure.state.intents import REKEY, Keys, RekeyDetails
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
 
-OPERATION = "rekey"
 Scope = Literal["laptop", "hosts"]
 #: Replaces the file as a whole: a connection that breaks in between leaves the old one.
 INSTALL = (
@@ -32,12 +32,12 @@ INSTALL = (
 )
 LOOK = "sudo -n wg show wg0 dump"
 
-Keys = Mapping[str, str]
+PrivateKeys = Mapping[str, str]
 
 
 def is_pending(state: State) -> bool:
     """Whether a rekey was begun and not ended."""
-    return OPERATION in state.pending_operations
+    return REKEY.is_pending(state)
 
 
 def hosts_there(ctx: Context) -> list[Host]:
@@ -57,10 +57,9 @@ async def rekey(ctx: Context, scope: Scope) -> None:
     await _refuse_unreachable(ctx, there)
     if not is_pending(ctx.state):
         _begin(ctx, scope, there)
-    details = ctx.state.pending_operations[OPERATION].details
-    new, old = _keys(ctx, details, "new"), _keys(ctx, details, "old")
-    former = _text(details, "old_laptop_public_key")
-    await _install(ctx, there, new, also=former)
+    details = _details(ctx)
+    new, old = _keys(ctx, details.new), _keys(ctx, details.old)
+    await _install(ctx, there, new, also=details.old_laptop_public_key)
     _commit_keys(
         ctx, new, "keys_switched", "the hosts have the new keys; the old one still stands beside them"
     )
@@ -94,27 +93,25 @@ def _begin(ctx: Context, scope: Scope, there: Sequence[Host]) -> None:
     names = [LAPTOP] if scope == "laptop" else [host.name for host in there]
     state = ctx.state
     peers = state.wireguard.peers if state.wireguard else {}
-    old = {name: peers[name].private_key for name in names if name in peers and peers[name].private_key}
-    details: dict[str, object] = {
-        "scope": scope,
-        # Under this key private keys are encrypted and hidden like any other.
-        "new": {"private_key": {name: wireguard_keypair().private for name in names}},
-        "old": {"private_key": old},
-    }
-    if scope == "laptop" and LAPTOP in peers:
-        details["old_laptop_public_key"] = peers[LAPTOP].public_key
+    old = {name: key for name in names if name in peers and (key := peers[name].private_key)}
+    details = RekeyDetails(
+        scope=scope,
+        new=Keys(private_key={name: wireguard_keypair().private for name in names}),
+        old=Keys(private_key=old),
+        old_laptop_public_key=peers[LAPTOP].public_key if scope == "laptop" and LAPTOP in peers else None,
+    )
     with ctx.commit() as tx:
-        tx.begin_operation(OPERATION, kind="rekey", target=ctx.names.wireguard_interface, details=details)
+        REKEY.begin(tx, ctx.names.wireguard_interface, details)
         ctx.event(tx, "rekey_started", f"new WireGuard keys for {', '.join(names)}")
 
 
-async def _install(ctx: Context, there: Sequence[Host], keys: Keys, *, also: str | None) -> None:
+async def _install(ctx: Context, there: Sequence[Host], keys: PrivateKeys, *, also: str | None) -> None:
     """Give every host its configuration; `also` is a laptop's public key that stays, without addresses of its own."""
     ctx.interrupt.checkpoint()
     await asyncio.gather(*(_install_one(ctx, host, keys, also) for host in there))
 
 
-async def _install_one(ctx: Context, host: Host, keys: Keys, also: str | None) -> None:
+async def _install_one(ctx: Context, host: Host, keys: PrivateKeys, also: str | None) -> None:
     wireguard = ctx.state.wireguard
     assert wireguard is not None  # noqa: S101 - every state of ours has the section
     laptop = wireguard.peers.get(LAPTOP)
@@ -134,7 +131,7 @@ async def _install_one(ctx: Context, host: Host, keys: Keys, also: str | None) -
     await ctx.ssh.run(_target(ctx, host), INSTALL, stdin=text)
 
 
-def _commit_keys(ctx: Context, keys: Keys, action: str, message: str) -> None:
+def _commit_keys(ctx: Context, keys: PrivateKeys, action: str, message: str) -> None:
     with ctx.commit() as tx:
         for name, private in keys.items():
             _set_key(ctx, tx, name, private)
@@ -167,10 +164,9 @@ async def _confirm(ctx: Context, there: Sequence[Host]) -> None:
             raise HostError(f"{host.name} does not have the new key", hint="run the command again")
 
 
-async def _put_back(ctx: Context, there: Sequence[Host], old: Keys) -> None:
+async def _put_back(ctx: Context, there: Sequence[Host], old: PrivateKeys) -> None:
     """The old keys, everywhere; where they are lost the operation stays pending, for another try."""
-    details = ctx.state.pending_operations[OPERATION].details
-    if set(old) != set(_keys(ctx, details, "new")):
+    if set(old) != set(_details(ctx).new.private_key):
         return
     await _install(ctx, there, old, also=None)
     _commit_keys(ctx, old, "rekey_undone", "the new keys did not work; the old ones are in force again")
@@ -178,31 +174,31 @@ async def _put_back(ctx: Context, there: Sequence[Host], old: Keys) -> None:
         await ctx.workstation.down(ctx.names.wireguard_interface)
         await VpnSetup().align(ctx)
     with ctx.commit() as tx:
-        tx.end_operation(OPERATION)
+        REKEY.end(tx)
 
 
-def _end(ctx: Context, there: Sequence[Host], details: Mapping[str, object]) -> None:
+def _end(ctx: Context, there: Sequence[Host], details: RekeyDetails) -> None:
     with ctx.commit() as tx:
-        tx.end_operation(OPERATION)
+        REKEY.end(tx)
         if tx.has("phases.vpn_setup.step"):
             tx.delete("phases.vpn_setup.step")
         if len(there) == len(ctx.hosts):
             tx.set("phases.vpn_setup.status", "completed")
         for host in there:
             tx.set(f"azure_resources.virtual_machines.{host.name}.rekeyed_at", ctx.now)
-        what = "the workstation" if details.get("scope") == "laptop" else "the hosts"
+        what = "the workstation" if details.scope == "laptop" else "the hosts"
         ctx.event(tx, "rekeyed", f"new WireGuard keys of {what} are in force on {len(there)} hosts")
 
 
-def _keys(ctx: Context, details: Mapping[str, object], which: str) -> dict[str, str]:
-    section = details.get(which)
-    keys = section.get("private_key") if isinstance(section, dict) else None
-    return {name: ctx.secret(value) for name, value in keys.items()} if isinstance(keys, dict) else {}
+def _details(ctx: Context) -> RekeyDetails:
+    details = REKEY.pending(ctx.state)
+    assert details is not None, "whoever asks has begun it, or has seen that it is pending"  # noqa: S101
+    return details
 
 
-def _text(details: Mapping[str, object], key: str) -> str | None:
-    value = details.get(key)
-    return value if isinstance(value, str) else None
+def _keys(ctx: Context, keys: Keys) -> dict[str, str]:
+    """As plain text."""
+    return {name: ctx.secret(value) for name, value in keys.private_key.items()}
 
 
 def _target(ctx: Context, host: Host) -> Target:

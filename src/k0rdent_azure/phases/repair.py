@@ -12,9 +12,10 @@ import msgspec
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names, hosts
 from k0rdent_azure.errors import QuorumError
-from k0rdent_azure.phases import arm, replace, submission, vm_removal
+from k0rdent_azure.phases import arm, ownership, replace, submission, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.finding import Finding
+from k0rdent_azure.state.intents import REPAIR, RepairDetails
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
 
@@ -156,7 +157,7 @@ def mark(tx: Transaction, wanted: RepairPlan) -> None:
     """Record what is to be done; `run_phases` does it."""
     every = list(tx.state.azure_resources.virtual_machines)
     # What an earlier repair did not come to may not be right any more.
-    tx.end_operation(submission.REPAIR)
+    REPAIR.end(tx)
     if wanted.everything and tx.has("azure_resources.deployment"):
         # Its number stays: the record in Azure still is of the one before.
         tx.delete("azure_resources.deployment.provisioning_state")
@@ -165,10 +166,7 @@ def mark(tx: Transaction, wanted: RepairPlan) -> None:
     for name in every if wanted.everything else wanted.gone:
         vm_removal.mark_gone(tx, name)
     if wanted.start or wanted.again or wanted.shared:
-        details = _Details(start=wanted.start, again=wanted.again, shared=wanted.shared)
-        tx.begin_operation(
-            submission.REPAIR, kind="repair", target="drift", details=msgspec.to_builtins(details)
-        )
+        REPAIR.begin(tx, "drift", RepairDetails(start=wanted.start, again=wanted.again, shared=wanted.shared))
     tx.set("metadata.deployment_status", "in_progress")
     for step in wanted.steps:
         tx.event(tx.state.metadata.deployment_phase, "repair_started", step)
@@ -183,14 +181,27 @@ def _each(names: Sequence[str]) -> list[str]:
 
 
 async def start(ctx: Context) -> None:
-    """Start what a pending repair names; nothing pending costs nothing. Can be repeated."""
-    details = _pending(ctx)
+    """Start what a pending repair names; nothing pending costs nothing. Can be repeated.
+
+    Raises StrangerError if a VM of that name is not ours: then none is started.
+    """
+    details = REPAIR.pending(ctx.state)
     if details is None or not details.start:
         return
+    ctx.need_confirmation(*(f"start VM {name}" for name in details.start))
     await arm.choose_subscription(ctx)
     ctx.interrupt.checkpoint()
     vms = ctx.state.azure_resources.virtual_machines
     there = [name for name in details.start if vms[name].id and vms[name].status in ("running", "stopped")]
+    if not there:
+        return
+    await ownership.fresh(ctx)
+    _, strangers = await ownership.strange_machines(ctx, there)
+    ownership.refuse(
+        strangers,
+        what="no VM was started",
+        hint="look at what stands there with k0rdent-azure validate; rename or remove it in Azure, then run resume",
+    )
     await arm.start_vms(ctx, there)
 
 
@@ -199,30 +210,21 @@ async def carry_out(ctx: Context) -> None:
 
     Raises QuorumError if that would restart a controller that etcd needs: then the repair ends, and nothing was sent.
     """
-    details = _pending(ctx)
+    details = REPAIR.pending(ctx.state)
     if details is None:
         return
+    ctx.need_confirmation("send again what a repair was to put right")
     if details.shared or details.again:
         try:
             await submission.submit(ctx, again=details.again)
         except QuorumError as error:
             with ctx.commit() as tx:
-                tx.end_operation(submission.REPAIR)
+                REPAIR.end(tx)
                 ctx.event(tx, "repair_withdrawn", error.message)
             raise
         return
     with ctx.commit() as tx:
-        tx.end_operation(submission.REPAIR)
+        REPAIR.end(tx)
 
 
-def _pending(ctx: Context) -> _Details | None:
-    operation = ctx.state.pending_operations.get(submission.REPAIR)
-    return None if operation is None else msgspec.convert(operation.details, _Details)
 
-
-class _Details(msgspec.Struct, kw_only=True):
-    """Of the pending operation, as `mark` writes them."""
-
-    start: list[str] = []
-    again: list[str] = []
-    shared: bool = False

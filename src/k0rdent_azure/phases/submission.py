@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from k0rdent_azure.azure.deployments import ENDED, DeploymentView
+from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.errors import AzureRequestError
-from k0rdent_azure.phases import arm, refusal, turns
+from k0rdent_azure.phases import arm, ownership, refusal, standing, turns, vm_removal
 from k0rdent_azure.phases.context import Context
-from k0rdent_azure.state.model import ArmDeployment, PendingOperation, State
+from k0rdent_azure.state.intents import REPAIR, SUBMISSION, RepairDetails, SubmissionDetails
+from k0rdent_azure.state.model import State
 
-OPERATION = "arm-deployment"
-#: A repair that waits for a submission ends with it.
-REPAIR = "repair"
 #: Provisioning states of a deployment record that nobody works on any more.
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
 
@@ -37,7 +36,7 @@ def counted(vms: int) -> str:
 def is_due(state: State) -> bool:
     """Whether something has to be handed to ARM, or what an earlier run handed over is unknown."""
     recorded = state.azure_resources.deployment
-    if OPERATION in state.pending_operations or recorded is None or recorded.provisioning_state is None:
+    if SUBMISSION.is_pending(state) or recorded is None or recorded.provisioning_state is None:
         return True
     if recorded.provisioning_state in ENDED_BADLY:
         return True
@@ -49,44 +48,49 @@ async def submit(ctx: Context, *, again: Collection[str] = ()) -> None:
 
     VMs in `again` are sent too, though they exist: ARM puts back what somebody changed.
     """
+    ctx.need_confirmation(*(f"recreate VM {name}" for name in vms_to_make(ctx.state)))
     await arm.choose_subscription(ctx)
-    state = ctx.state
-    pending = state.pending_operations.get(OPERATION)
-    generation = _generation(state.azure_resources.deployment, pending)
+    pending = SUBMISSION.pending(ctx.state)
     if pending is not None:
         view = await arm.get(ctx)
-        ours = view is not None and arm.generation_of(view) >= generation
-        if view is not None and ours and view.provisioning_state not in ENDED_BADLY:
+        if view is not None and _is_of(view.mark, pending) and view.provisioning_state not in ENDED_BADLY:
             message = "Azure has the deployment of an earlier run"
-            _record(ctx, view, "deployment_adopted", message, repair=pending.details.get("repair") is True)
+            _record(ctx, view, "deployment_adopted", message, repair=pending.repair)
             return
-        if view is not None and ours:
-            generation += 1
-    await _put(ctx, list(dict.fromkeys([*vms_to_make(state), *again])), generation)
+        if view is not None and not _is_of(view.mark, pending):
+            standing.refuse_newer_record(ctx, view)
+            if view.mark.generation >= pending.generation:
+                raise standing.behind(ctx, view.mark)
+    await _put(ctx, list(dict.fromkeys([*vms_to_make(ctx.state), *again])))
 
 
-def _generation(recorded: ArmDeployment | None, pending: PendingOperation | None) -> int:
-    """Of the next submission; the one that is pending keeps its own."""
-    told = pending.details.get("generation") if pending else None
-    if isinstance(told, int):
-        return told
-    return 1 if recorded is None or pending is not None else recorded.generation + 1
+def _is_of(found: Mark, submitted: SubmissionDetails) -> bool:
+    """Whether a record is of that submission: of its number, and of its claim where both have one."""
+    same = not (found.claim and submitted.claim) or found.claim == submitted.claim
+    return same and found.generation >= submitted.generation
 
 
-async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
+def _next_generation(state: State) -> int:
+    """Of the next submission: the one that this run has raised, unless a submission has used it already."""
+    recorded, pending = state.azure_resources.deployment, SUBMISSION.pending(state)
+    used = max(recorded.generation if recorded else 0, pending.generation if pending else 0)
+    return max(state.metadata.generation or 0, used + 1)
+
+
+async def _put(ctx: Context, only: Collection[str]) -> None:
     ctx.interrupt.checkpoint()
-    await arm.refuse_foreign_vms(ctx)
+    await vm_removal.wait_out_doubts(ctx, only)
+    await refuse_strangers(ctx, only)
     await turns.refuse_restarts(ctx, only)
-    repair = ctx.state.pending_operations.get(REPAIR)
+    repair = REPAIR.pending(ctx.state)
+    generation = _next_generation(ctx.state)
     shared = _shared_is_due(ctx, only, generation, repair)
+    submitted = SubmissionDetails(
+        generation=generation, claim=ctx.state.metadata.claim, repair=repair is not None
+    )
     with ctx.commit() as tx:
-        tx.begin_operation(
-            OPERATION,
-            kind="arm_deployment",
-            target=arm.target(ctx).id,
-            phase=ctx.phase,
-            details={"generation": generation, "repair": repair is not None},
-        )
+        tx.set("metadata.generation", generation)
+        SUBMISSION.begin(tx, arm.target(ctx).id, submitted, phase=ctx.phase)
         tx.set(f"phases.{ctx.phase}.step", "submitting the template deployment")
         if shared:
             tx.set("azure_resources.resource_group.status", "creating")
@@ -97,7 +101,7 @@ async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
                 tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "creating", "detail": ""})
         ctx.event(tx, "deployment_submitted", f"template deployment for {counted(len(only))}")
     try:
-        view, ours = await arm.put(ctx, only, generation=generation, shared=shared), True
+        view, ours = await arm.put(ctx, only, mark=standing.mark(ctx), shared=shared), True
     except AzureRequestError as error:
         if error.code != "DeploymentActive":
             if _is_refusal(error):
@@ -107,12 +111,30 @@ async def _put(ctx: Context, only: Collection[str], generation: int) -> None:
         active = await arm.get(ctx)
         if active is None:
             raise
-        view, ours = active, arm.generation_of(active) >= generation
+        standing.refuse_newer_record(ctx, active)
+        view, ours = active, _is_of(active.mark, submitted)
     _record(ctx, view, "deployment_accepted", "Azure accepted the deployment", repair=ours)
 
 
+async def refuse_strangers(ctx: Context, only: Collection[str]) -> None:
+    """Raise StrangerError if something under the names of these VMs, or of what they share, is not ours.
+
+    A PUT overwrites what is there.
+    """
+    seen = await ownership.fresh(ctx)
+    wanted = [*ownership.shared_parts(ctx.names)]
+    for name in only:
+        wanted += ownership.vm_parts(ctx.names, name)
+    ownership.refuse(
+        await ownership.strangers(ctx, seen, wanted),
+        what="nothing was sent to Azure",
+        hint="remove or rename it, or name another group in azure.resource_group (or none) for this deployment; "
+        "then run resume",
+    )
+
+
 def _shared_is_due(
-    ctx: Context, only: Collection[str], generation: int, repair: PendingOperation | None
+    ctx: Context, only: Collection[str], generation: int, repair: RepairDetails | None
 ) -> bool:
     """Whether group, network, rules and SSH key are sent too: a PUT takes away what others put into them."""
     state = ctx.state.azure_resources
@@ -120,7 +142,7 @@ def _shared_is_due(
     made = network is not None and all(
         part.status == "created" for part in (network.vnet, network.subnet, network.nsg)
     )
-    asked = repair is not None and repair.details.get("shared") is True
+    asked = repair is not None and repair.shared
     return generation == 1 or not made or asked or {*only} == {*state.virtual_machines}
 
 
@@ -132,9 +154,9 @@ def _is_refusal(error: AzureRequestError) -> bool:
 def _record(ctx: Context, view: DeploymentView, action: str, message: str, *, repair: bool) -> None:
     """`repair` says that the pending one was part of this submission, and ends with it."""
     with ctx.commit() as tx:
-        tx.end_operation(OPERATION)
+        SUBMISSION.end(tx)
         if repair:
-            tx.end_operation(REPAIR)
+            REPAIR.end(tx)
         arm.record(ctx, tx, view)
         tx.set("azure_resources.deployment.submitted_at", ctx.now)
         for name, vm in tx.state.azure_resources.virtual_machines.items():
@@ -151,7 +173,7 @@ def _record(ctx: Context, view: DeploymentView, action: str, message: str, *, re
 def _reject(ctx: Context, only: Collection[str]) -> None:
     """ARM's preflight said no: nothing was started, so nothing is pending."""
     with ctx.commit() as tx:
-        tx.end_operation(OPERATION)
+        SUBMISSION.end(tx)
         for name in only:
             if tx.state.azure_resources.virtual_machines[name].status == "creating":
                 tx.set(f"azure_resources.virtual_machines.{name}.status", "pending")

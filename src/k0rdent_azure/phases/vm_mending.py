@@ -12,7 +12,15 @@ from k0rdent_azure.azure import deployments
 from k0rdent_azure.azure.arm_errors import vm_of
 from k0rdent_azure.azure.deployments import DeploymentView, VmFailure
 from k0rdent_azure.errors import AzureError, QuorumError
-from k0rdent_azure.phases import arm, etcd_health, placement, refusal, submission, vm_removal
+from k0rdent_azure.phases import (
+    arm,
+    etcd_health,
+    ownership,
+    placement,
+    refusal,
+    submission,
+    vm_removal,
+)
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.transaction import Transaction
 
@@ -57,7 +65,12 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
     off = [name for name in silent if name in found and found[name].power_state in arm.WITHOUT_POWER]
     if not gone and not off:
         return await _moved(ctx, silent)
+    ctx.need_confirmation(
+        *(f"recreate VM {name}: Azure does not have it any more" for name in gone),
+        *(f"start VM {name}: {found[name].power_state}" for name in off),
+    )
     _refuse_too_many(counts, [*gone, *off])
+    await _refuse_strange(ctx, off)
     with ctx.commit() as tx:
         for name in gone:
             vm_removal.mark_gone(tx, name)
@@ -70,6 +83,16 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
     if gone:
         await submission.submit(ctx)
     return True
+
+
+async def _refuse_strange(ctx: Context, names: Sequence[str]) -> None:
+    """A VM of that name that is not ours is not started."""
+    _, strangers = await ownership.strange_machines(ctx, names) if names else ({}, [])
+    ownership.refuse(
+        strangers,
+        what="no VM was started",
+        hint="look at what stands there with k0rdent-azure validate; rename or remove it in Azure, then run resume",
+    )
 
 
 async def _moved(ctx: Context, silent: Sequence[str]) -> bool:

@@ -1,27 +1,40 @@
-"""Takes single VMs away so that they can be made anew: with the same name and keys, perhaps in another zone.
+"""Takes single VMs away so that they can be recreated: with the same name and keys, perhaps in another zone.
 
-A VM's status `deleting` is the intent; whichever run comes next finishes it. NIC, address and disk go with the VM.
+The intent is the pending operation `vm-removal`; whichever run comes next finishes it. It names the incarnation: a VM
+that somebody else made under the name meanwhile is not deleted. NIC, address and disk go with the VM.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+import msgspec
+
+from k0rdent_azure.azure.inventory import VmView
+from k0rdent_azure.azure.ownership import Stranger
 from k0rdent_azure.azure.removal import CASCADE_PASSES
+from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.errors import AzureError
-from k0rdent_azure.phases import arm, turns
+from k0rdent_azure.phases import arm, ownership, standing, turns
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.state.intents import REMOVAL, Removal, RemovalDetails, without_vms
+from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
 
 #: Cloud seconds between looks whether Azure is done: a VM takes one to three minutes to go.
 LOOKS_AT = (60.0, 30.0)
 #: Cloud seconds after which a deletion is called stuck.
 PATIENCE = 1800.0
+#: Cloud seconds for which a DELETE without an answer may still take effect: until then nothing gets its name.
+DOUBT = 90.0
 #: What is known only of the VM that goes.
 _OF_THE_OLD_ONE = (
     "id",
+    "vm_id",
     "nic_id",
+    "nic_guid",
     "public_ip_id",
+    "public_ip_guid",
     "public_ip",
     "provisioning_state",
     "power_state",
@@ -33,12 +46,27 @@ _OF_THE_OLD_ONE = (
 
 
 def mark(tx: Transaction, name: str, *, why: str) -> None:
-    """Record that a VM is to go, and be made anew afterwards."""
+    """Record that a VM, this incarnation of it, is to go and to be recreated afterwards."""
+    _pend(tx, name, Removal(why=why, vm_id=tx.state.azure_resources.virtual_machines[name].vm_id))
     tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "deleting", "detail": why})
 
 
+def _pend(tx: Transaction, name: str, removal: Removal) -> None:
+    known = _pending(tx)
+    REMOVAL.begin(tx, "VMs", RemovalDetails(vms={**known, name: removal}))
+    without_vms(tx, [name])
+
+
+def _pending(tx: Transaction) -> dict[str, Removal]:
+    """With this transaction's own changes."""
+    if not tx.has(("pending_operations", REMOVAL.name)):
+        return {}
+    operation = tx.get(("pending_operations", REMOVAL.name, "details"))
+    return msgspec.convert(operation, RemovalDetails).vms
+
+
 def mark_gone(tx: Transaction, name: str) -> None:
-    """Record that a VM is gone and is to be made anew."""
+    """Record that a VM is gone and is to be recreated."""
     path = f"azure_resources.virtual_machines.{name}"
     for field in _OF_THE_OLD_ONE:
         tx.delete(f"{path}.{field}")
@@ -54,32 +82,118 @@ def mark_gone(tx: Transaction, name: str) -> None:
 async def finish(ctx: Context) -> None:
     """Delete every VM that is marked, and wait until Azure has none of them; nothing marked costs nothing.
 
-    One that a refresh found deleted is made anew as well. Raises AzureError if Azure does not delete them in time, and
-    QuorumError if etcd would not survive it: then nothing was deleted.
+    One that a refresh found deleted is recreated as well. Raises StrangerError if one of them is not ours, QuorumError
+    if etcd would not survive it (then nothing was deleted), and AzureError if Azure does not delete them in time.
     """
     vms = ctx.state.azure_resources.virtual_machines
     going = [name for name, vm in vms.items() if vm.status == "deleting"]
     gone = [name for name, vm in vms.items() if vm.status == "deleted"]
+    ctx.need_confirmation(*(f"delete VM {name} with its disk, and recreate it" for name in going))
+    ctx.need_confirmation(*(f"recreate VM {name}" for name in gone))
     if going:
         await arm.choose_subscription(ctx)
         ctx.interrupt.checkpoint()
-        going = await turns.admit(ctx, going)
+        try:
+            going = await turns.admit(ctx, going)
+        finally:
+            _forget_kept(ctx)
         ctx.step(f"deleting {', '.join(going)}")
         await remove(ctx, going)
     if going or gone:
         with ctx.commit() as tx:
             for name in (*going, *gone):
                 mark_gone(tx, name)
-                ctx.event(tx, "vm_deleted", "gone, and to be made anew", resource=name)
+                ctx.event(tx, "vm_deleted", "gone, and to be recreated", resource=name)
+            forget(tx, going)
+
+
+def _forget_kept(ctx: Context) -> None:
+    """End the intent for VMs that lost their mark, because etcd needs them."""
+    vms, details = ctx.state.azure_resources.virtual_machines, REMOVAL.pending(ctx.state)
+    kept = [name for name in (details.vms if details else {}) if vms[name].status != "deleting"]
+    if kept:
+        with ctx.commit() as tx:
+            forget(tx, kept)
+
+
+def forget(tx: Transaction, names: Collection[str]) -> None:
+    """End the intent for VMs that are gone; a DELETE that is still in doubt stays on record, for who recreates them."""
+    left = {
+        name: removal for name, removal in _pending(tx).items() if name not in names or removal.doubt_since
+    }
+    if left:
+        REMOVAL.begin(tx, "VMs", RemovalDetails(vms=left))
+    else:
+        REMOVAL.end(tx)
 
 
 async def remove(ctx: Context, names: Sequence[str]) -> None:
     """Delete these VMs with what goes with them, and wait until Azure has none of it. Can be repeated.
 
-    Raises AzureError where Azure does not delete them in time.
+    Each is read first, and has to be the incarnation that the intent is about. Raises StrangerError if one is not
+    ours (then none is deleted), BehindError if another run changes the deployment now, AzureError if Azure does not
+    delete them in time.
     """
-    await arm.delete_vms(ctx, names)
+    await standing.confirm(ctx)
+    there, strangers = await ownership.strange_machines(ctx, names)
+    strangers += _other_incarnations(ctx.state, there)
+    ownership.refuse(
+        strangers,
+        what="no VM was deleted",
+        hint="look at what stands there with k0rdent-azure validate; rename or remove it in Azure, then run resume",
+    )
+    for name, vm in there.items():
+        await _delete(ctx, name, vm)
     await _wait_until_gone(ctx, names)
+
+
+def _other_incarnations(state: State, there: Mapping[str, VmView]) -> list[Stranger]:
+    """Those whose `vmId` is not the one that the intent names."""
+    details = REMOVAL.pending(state)
+    meant = details.vms if details else {}
+    return [
+        Stranger(
+            vm.id, "VM", name, f"its id in Azure is {vm.vm_id}, the VM that was to go had {removal.vm_id}"
+        )
+        for name, vm in there.items()
+        if (removal := meant.get(name)) is not None
+        and removal.vm_id
+        and vm.vm_id
+        and vm.vm_id != removal.vm_id
+    ]
+
+
+async def _delete(ctx: Context, name: str, vm: VmView) -> None:
+    """Start deleting one VM. Until an answer is recorded, the attempt is in doubt."""
+    details = REMOVAL.pending(ctx.state)
+    known = details.vms.get(name) if details else None
+    removal = known or Removal(why="to go")
+    removal = msgspec.structs.replace(removal, vm_id=removal.vm_id or vm.vm_id or None)
+    with ctx.commit() as tx:
+        _pend(tx, name, msgspec.structs.replace(removal, doubt_since=ctx.now))
+    answered = await arm.delete_vm(ctx, name)
+    if answered:
+        with ctx.commit() as tx:
+            _pend(tx, name, msgspec.structs.replace(removal, doubt_since=None))
+
+
+async def wait_out_doubts(ctx: Context, names: Collection[str]) -> None:
+    """Wait until no DELETE without an answer can take effect any more: what is made under its name would go, too."""
+    details = REMOVAL.pending(ctx.state)
+    for name, removal in (details.vms if details else {}).items():
+        if name in names and removal.doubt_since is not None:
+            left = DOUBT - ctx.clock.age(parse_timestamp(removal.doubt_since))
+            if left > 0:
+                ctx.observer.activity(
+                    name, "waiting until a deletion without an answer cannot take effect any more"
+                )
+                await ctx.sleep(left)
+    if details is not None and any(
+        removal.doubt_since for name, removal in details.vms.items() if name in names
+    ):
+        with ctx.commit() as tx:
+            vms = {name: removal for name, removal in details.vms.items() if name not in names}
+            REMOVAL.begin(tx, "VMs", RemovalDetails(vms=vms)) if vms else REMOVAL.end(tx)
 
 
 async def _wait_until_gone(ctx: Context, names: Sequence[str]) -> None:

@@ -39,7 +39,15 @@ K0sStatus = Literal["not_installed", "installing", "ready", "failed"]
 ClusterStatus = Literal["not_deployed", "deploying", "ready", "failed"]
 K0rdentStatus = Literal["not_deployed", "installing", "ready", "failed"]
 OperationKind = Literal[
-    "arm_deployment", "vpn", "k0sctl_apply", "kcm_install", "destroy", "rollback", "repair", "rekey"
+    "arm_deployment",
+    "vpn",
+    "k0sctl_apply",
+    "kcm_install",
+    "destroy",
+    "rollback",
+    "repair",
+    "rekey",
+    "vm_removal",
 ]
 
 
@@ -83,6 +91,12 @@ class Metadata(msgspec.Struct, kw_only=True):
     deployment_status: DeploymentStatus
     serial: int = 0
     lineage: str | None = None
+    #: Raised by each run that changes something in Azure, which has it too: so a copy that is behind is known as one.
+    generation: int | None = None
+    #: Drawn by the run that raised it: two copies that raise it to one number differ here.
+    claim: str | None = None
+    #: Whether some of its resources were made before lineages stood in their tags.
+    unmarked: bool | None = None
     run: Run | None = None
     failure: Failure | None = None
     #: Cloud seconds per real second in the newest run; only a rehearsal has one.
@@ -154,6 +168,8 @@ class Vnet(msgspec.Struct, kw_only=True):
     status: ResourceStatus
     address_prefix: str
     id: str | None = None
+    #: Azure's `resourceGuid`, which no other network ever has.
+    guid: str | None = None
 
 
 class Subnet(msgspec.Struct, kw_only=True):
@@ -168,6 +184,7 @@ class Nsg(msgspec.Struct, kw_only=True):
     status: ResourceStatus
     rules_count: int = 0
     id: str | None = None
+    guid: str | None = None
 
 
 class Network(msgspec.Struct, kw_only=True):
@@ -212,8 +229,12 @@ class VirtualMachine(msgspec.Struct, kw_only=True):
     created_at: str | None = None
     last_checked: str | None = None
     id: str | None = None
+    #: Azure's `vmId`: a VM that somebody makes under this name has another one.
+    vm_id: str | None = None
     nic_id: str | None = None
+    nic_guid: str | None = None
     public_ip_id: str | None = None
+    public_ip_guid: str | None = None
     fqdn: str | None = None
     role: Literal["controller", "worker"] | None = None
     #: OpenSSH public host key, set by our cloud-init and pinned before first contact.

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 #: What `restore` leaves as it is: history, and what is known of the outside since. The trail stays last.
 _HISTORY = ("api_calls", "durations", "pending_operations", "event_history", "events")
-_OWN_METADATA = ("serial", "lineage", "run", "last_updated", "secrets")
+_OWN_METADATA = (
+    "serial",
+    "lineage",
+    "generation",
+    "claim",
+    "unmarked",
+    "run",
+    "last_updated",
+    "secrets",
+)
 
 
 class Transaction(Sections):

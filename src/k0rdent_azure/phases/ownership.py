@@ -1,0 +1,156 @@
+"""What Azure has of this deployment's group now, in one request, and whose it is.
+
+Whoever is about to delete, stop or overwrite something looks here first: a name proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from k0rdent_azure.azure import inventory
+from k0rdent_azure.azure.inventory import ResourceView, VmView
+from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, judge
+from k0rdent_azure.azure.sight import ADDRESS, DISK, NETWORK, NIC, SECURITY_GROUP, SSH_KEY, VM, Part, Sight
+from k0rdent_azure.config.topology import Names
+from k0rdent_azure.errors import StrangerError
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.model import State
+
+
+async def look(ctx: Context) -> Sight:
+    """List the group: one request."""
+    where = _place(ctx)
+    found = await inventory.group_resources(ctx.arm, *where)
+    ctx.sight = Sight(exists=found is not None, resources=found or ())
+    return ctx.sight
+
+
+async def fresh(ctx: Context) -> Sight:
+    """The look that this run has just taken, or else a new one."""
+    seen = ctx.sight
+    return seen if seen is not None and seen.is_fresh else await look(ctx)
+
+
+def vm_parts(names: Names, vm: str) -> list[Part]:
+    """What is made for one VM, in the order in which Azure needs it."""
+    return [
+        Part(ADDRESS, names.public_ip(vm)),
+        Part(NIC, names.nic(vm)),
+        Part(VM, vm),
+        Part(DISK, names.os_disk(vm)),
+    ]
+
+
+def shared_parts(names: Names) -> list[Part]:
+    """What all VMs share."""
+    return [Part(SECURITY_GROUP, names.nsg), Part(NETWORK, names.vnet), Part(SSH_KEY, names.ssh_key)]
+
+
+def owner_of(state: State) -> Owner:
+    """This deployment, as its state knows it."""
+    azure, metadata = state.azure_resources, state.metadata
+    recorded = {}
+    for vm in azure.virtual_machines.values():
+        for known, guid in (
+            (vm.id, vm.vm_id),
+            (vm.nic_id, vm.nic_guid),
+            (vm.public_ip_id, vm.public_ip_guid),
+        ):
+            if known:
+                recorded[known.lower()] = guid or ""
+    if azure.network is not None:
+        for part in (azure.network.vnet, azure.network.nsg):
+            if part.id:
+                recorded[part.id.lower()] = part.guid or ""
+    if azure.ssh_key is not None and azure.ssh_key.id:
+        recorded[azure.ssh_key.id.lower()] = ""
+    return Owner(
+        metadata.deployment_id,
+        metadata.lineage,
+        recorded,
+        unmarked=is_unmarked(state),
+        incomplete=any(vm.id is None for vm in azure.virtual_machines.values()),
+    )
+
+
+def is_unmarked(state: State) -> bool:
+    """Whether something of the deployment was handed to Azure before lineages stood in tags."""
+    if state.metadata.generation is None:
+        return state.azure_resources.deployment is not None or "arm-deployment" in state.pending_operations
+    return state.metadata.unmarked is True
+
+
+async def strangers(ctx: Context, seen: Sight, parts: Iterable[Part]) -> list[Stranger]:
+    """Those under the names of `parts` that are not ours; what is not there is none.
+
+    Only where tags prove nothing and an id was recorded, the incarnations of that type are read: one list.
+    """
+    owner = owner_of(ctx.state)
+    found = [resource for part in parts if (resource := seen.find(part)) is not None]
+    verdicts = {each.id: _judge(owner, each, seen, None) for each in found}
+    doubtful = {each.type.lower() for each in found if verdicts[each.id] is Proof.DOUBTFUL}
+    for type_ in sorted(doubtful):
+        guids = await inventory.incarnations(ctx.arm, *_place(ctx), type_)
+        for each in found:
+            if each.type.lower() == type_ and verdicts[each.id] is Proof.DOUBTFUL:
+                verdicts[each.id] = _judge(owner, each, seen, guids.get(each.id.lower(), ""))
+    return [_stranger(each, verdict) for each in found if isinstance(verdict := verdicts[each.id], str)]
+
+
+async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[str, VmView], list[Stranger]]:
+    """The VMs of these names as Azure has them now, and those that are not ours, with what is not ours of what
+    their deletion takes along. Reads the incarnation of each: two lists at most.
+    """
+    seen = await fresh(ctx)
+    owner = owner_of(ctx.state)
+    wanted = {name.lower(): name for name in names}
+    listed = await inventory.machines(ctx.arm, *_place(ctx))
+    there = {wanted[vm.name.lower()]: vm for vm in listed if vm.name.lower() in wanted}
+    found: list[Stranger] = []
+    for vm in there.values():
+        verdict = judge(owner, vm.id, vm.tags, vm.vm_id)
+        if isinstance(verdict, str):
+            found.append(Stranger(vm.id, "VM", vm.name, verdict))
+            continue
+        for resource in seen.resources:
+            if resource.id.lower() in {each.lower() for each in vm.takes_along}:
+                along = _judge(owner, resource, seen, None)
+                if isinstance(along, str):
+                    found.append(_stranger(resource, f"{along}; it would go with {vm.name}"))
+    return there, found
+
+
+def refuse(found: Sequence[Stranger], *, what: str, hint: str) -> None:
+    """Raise StrangerError if there are any; `what` says what was not done."""
+    if found:
+        raise StrangerError(
+            f"{what}: not this deployment's: " + "; ".join(map(str, found)),
+            resource_id=found[0].id,
+            hint=hint,
+        )
+
+
+def _judge(owner: Owner, resource: ResourceView, seen: Sight, guid: str | None) -> Proof | str:
+    """A disk without tags of its own is its VM's."""
+    verdict = judge(owner, resource.id, resource.tags, guid)
+    if (
+        isinstance(verdict, str)
+        and resource.type.lower() == DISK
+        and not resource.tags
+        and resource.managed_by
+    ):
+        holder = next(
+            (each for each in seen.resources if each.id.lower() == resource.managed_by.lower()), None
+        )
+        if holder is not None and not isinstance(judge(owner, holder.id, holder.tags), str):
+            return Proof.TAGS
+    return verdict
+
+
+def _stranger(resource: ResourceView, why: str) -> Stranger:
+    return Stranger(resource.id, resource.type, resource.name, why)
+
+
+def _place(ctx: Context) -> tuple[str, str]:
+    """Subscription and group."""
+    return ctx.state.azure_resources.subscription_id or "", ctx.names.resource_group

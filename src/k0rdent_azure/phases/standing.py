@@ -1,0 +1,143 @@
+"""Whether this workspace is the newest copy of its deployment, and how it says that it changes something now.
+
+A copied folder or a restored backup has the same id, keys and lineage. What it does not have is what happened since. So
+each run that changes something raises a generation, in the state and in Azure; who finds a higher one there, or its own
+number with another run's claim, is behind, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+from k0rdent_azure.azure import deployments, inventory
+from k0rdent_azure.azure.deployments import DeploymentView
+from k0rdent_azure.azure.ownership import judge
+from k0rdent_azure.azure.sight import NETWORK, Part, Sight
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark
+from k0rdent_azure.errors import BehindError, StrangerError
+from k0rdent_azure.phases import arm, ownership
+from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.lock import user_name
+from k0rdent_azure.state.model import State
+from k0rdent_azure.state.transaction import Transaction
+
+TAKE_OVER = (
+    "go on in the workspace that made this change, or take over on purpose: "
+    "k0rdent-azure recover --from-azure --take-over"
+)
+
+
+def generation_of(state: State) -> int:
+    """The newest generation that the state knows; 0: nothing was handed to Azure yet."""
+    recorded = state.azure_resources.deployment
+    return max(state.metadata.generation or 0, recorded.generation if recorded else 0)
+
+
+async def observe(ctx: Context) -> Sight:
+    """Look at the group, and make sure that nobody has changed the deployment since this state was written.
+
+    One request; one more if the network, which tells, is not there. Raises BehindError, and StrangerError if what
+    stands under our names is another deployment's.
+    """
+    await arm.choose_subscription(ctx)
+    seen = await ownership.look(ctx)
+    state, anchor = ctx.state, seen.find(Part(NETWORK, ctx.names.vnet))
+    mark = seen.mark(ctx.names.vnet)
+    if anchor is not None:
+        verdict = judge(ownership.owner_of(state), anchor.id, anchor.tags)
+        if isinstance(verdict, str):
+            ownership.refuse(
+                await ownership.strangers(ctx, seen, [Part(NETWORK, ctx.names.vnet)]),
+                what="nothing was changed",
+                hint=f"look at it: az resource show --ids {anchor.id}",
+            )
+        _refuse_newer(ctx, mark)
+    if mark is None and generation_of(state):
+        # The network is gone, not there yet, or from before there were generations.
+        await _refuse_newer_record(ctx)
+    if anchor is None and seen.exists and not generation_of(state) and ctx.names.existing_group is None:
+        raise StrangerError(
+            f"the resource group {ctx.names.resource_group} exists, and this state knows nothing of it",
+            resource_id=inventory.group_id(
+                state.azure_resources.subscription_id or "", ctx.names.resource_group
+            ),
+            hint=f"if it is this deployment's, rebuild the state: k0rdent-azure recover --from-azure "
+            f"{ctx.names.deployment_id} --take-over",
+        )
+    return seen
+
+
+async def _refuse_newer_record(ctx: Context) -> None:
+    view = await deployments.get(ctx.arm, arm.target(ctx))
+    if view is not None:
+        refuse_newer_record(ctx, view)
+
+
+def refuse_newer_record(ctx: Context, view: DeploymentView) -> None:
+    """Raise BehindError if the deployment's record is of a submission that this state does not know."""
+    lineage = ctx.state.metadata.lineage
+    if view.lineage and lineage and view.lineage != lineage:
+        raise StrangerError(
+            f"the deployment record {view.name} is of another lineage: {view.lineage}, this state's is {lineage}",
+            resource_id=view.id,
+            hint="two deployments cannot have one id: destroy this one's workspace, and deploy anew",
+        )
+    _refuse_newer(ctx, view.mark)
+
+
+def _refuse_newer(ctx: Context, found: Mark | None) -> None:
+    if found is None:
+        return
+    state = ctx.state
+    known, claim = generation_of(state), state.metadata.claim or ""
+    other = found.generation == known and bool(found.claim and claim) and found.claim != claim
+    if found.generation > known or other:
+        raise behind(ctx, found)
+
+
+def behind(ctx: Context, found: Mark) -> BehindError:
+    """The error that says what happened since, and how to take over on purpose."""
+    since = f": {found.change}" if found.change else ""
+    return BehindError(
+        f"this workspace is behind: Azure has generation {found.generation} of {ctx.names.deployment_id}, "
+        f"and this state knows {generation_of(ctx.state)}; the newest change was made elsewhere{since}",
+        hint=TAKE_OVER,
+    )
+
+
+def raise_generation(tx: Transaction) -> None:
+    """Commit that this run changes something in Azure from now on; `announce` tells Azure."""
+    state = tx.state
+    if ownership.is_unmarked(state):
+        tx.merge("metadata", {"unmarked": True})
+    tx.set("metadata.generation", generation_of(state) + 1)
+    tx.set("metadata.claim", secrets.token_hex(4))
+
+
+def mark(ctx: Context) -> Mark:
+    """The state's generation and claim, with what this run is, for people who read tags."""
+    metadata = ctx.state.metadata
+    change = f"{ctx.command} by {user_name()}@{socket.gethostname()} at {ctx.now}"
+    return Mark(metadata.generation or 0, metadata.claim or "", change)
+
+
+async def announce(ctx: Context, seen: Sight) -> None:
+    """Put this run's generation onto the network's tags, beside all that others put there: one request.
+
+    Nothing is sent while there is no network: the template that makes it carries the generation. What has no lineage
+    yet, because it was made before there was one, gets it here.
+    """
+    anchor = seen.find(Part(NETWORK, ctx.names.vnet))
+    if anchor is None:
+        return
+    lineage = ctx.state.metadata.lineage
+    own = {TAG_DEPLOYMENT: ctx.names.deployment_id} | ({TAG_LINEAGE: lineage} if lineage else {})
+    await inventory.merge_tags(ctx.arm, anchor.id, {**own, **mark(ctx).tags})
+
+
+async def confirm(ctx: Context) -> Sight:
+    """Look again right before something is destroyed: no other run has raised the generation meanwhile."""
+    seen = await ownership.look(ctx)
+    _refuse_newer(ctx, seen.mark(ctx.names.vnet))
+    return seen
