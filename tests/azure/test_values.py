@@ -22,7 +22,8 @@ from k0rdent_azure.azure.deployments import DeploymentTarget
 from k0rdent_azure.azure.drift_wanted import bodies
 from k0rdent_azure.azure.expressions import Expression, call, evaluated, rendered
 from k0rdent_azure.azure.ledger import Ledger
-from k0rdent_azure.azure.template import TAG_OWNER, Template, build
+from k0rdent_azure.azure.tags import TAG_OWNER
+from k0rdent_azure.azure.template import Template, build
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.config.model import Config, Metadata, NetworkSettings, SshSettings
 from k0rdent_azure.config.topology import Host, Names, hosts
