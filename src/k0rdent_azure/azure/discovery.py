@@ -15,7 +15,7 @@ from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.reading import mapping, text, texts
-from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark, mark_of, tag
 from k0rdent_azure.errors import AzureRequestError
 
 _VNET = "microsoft.network/virtualnetworks"
@@ -40,7 +40,7 @@ class Candidate:
 class Discovery:
     """What Azure has of one deployment: ARM's own bodies, those of other deployments left out.
 
-    `record` is None where there is none (or it may not be read), and so are `vnet` and `nsg`, which are only asked
+    `record` is None where there is none (or it may not be read), and so are `vnet` and `nsg`; the latter is only asked
     for where there is no record. `power` is the display text by VM id in lower case.
     """
 
@@ -52,6 +52,10 @@ class Discovery:
     addresses: Mapping[str, Body]
     vnet: Body | None = None
     nsg: Body | None = None
+    #: Of the record or the network, whichever is newer; None where neither tells of a change.
+    mark: Mark | None = None
+    #: "" for a deployment made before lineages stood in tags.
+    lineage: str = ""
     unread: tuple[str, ...] = ()
     #: Whether the lists themselves were forbidden: then the two hold what the record's outputs tell.
     vms_unread: bool = False
@@ -117,8 +121,7 @@ async def candidates(reader: Reader, deployment_id: str | None = None) -> list[C
 
 
 def _of_group(item: Body) -> Candidate:
-    tag = _tag(item)
-    return Candidate(tag, text(item, "name"), owned=True, location=text(item, "location"))
+    return Candidate(_tag(item), text(item, "name"), owned=True, location=text(item, "location"))
 
 
 def _of_network(item: Body) -> Candidate | None:
@@ -129,26 +132,26 @@ def _of_network(item: Body) -> Candidate | None:
 
 
 def _tag(item: Body) -> str:
-    """Names of tags have no case."""
-    tags = {name.lower(): value for name, value in texts(item, "tags").items()}
-    return tags.get(TAG_DEPLOYMENT, "")
+    return tag(texts(item, "tags"), TAG_DEPLOYMENT)
 
 
 async def discover(reader: Reader, found: Candidate) -> Discovery:
-    """Everything about one deployment: the record, the VMs with their power, the addresses; at most six requests.
+    """Everything about one deployment: the record, the network, the VMs with their power, the addresses.
 
-    Without a record also the network and its security group, which hold what the configuration said of them.
+    At most six requests. Without a record also the security group, which holds what the configuration said of it.
     """
     scope = None if found.owned else found.group
     target = DeploymentTarget(reader.subscription, found.deployment_id, scope)
     record = await reader.allowed("the deployment record", deployments.get(reader.client, target), None)
-    vms = await _ours(reader, found, "Compute/virtualMachines", versions.COMPUTE)
+    vnets = await _ours(reader, found, "Network/virtualNetworks", versions.NETWORK)
+    vnet = (vnets or {}).get(f"{found.deployment_id}{_SUFFIX}")
+    anchor = texts(vnet, "tags") if vnet else {}
+    lineage = (record.lineage if record else "") or tag(anchor, TAG_LINEAGE)
+    vms = _of(lineage, await _ours(reader, found, "Compute/virtualMachines", versions.COMPUTE))
     power = await _power(reader) if vms else {}
-    addresses = await _ours(reader, found, "Network/publicIPAddresses", versions.NETWORK)
-    vnets: Mapping[str, Body] | None = None
+    addresses = _of(lineage, await _ours(reader, found, "Network/publicIPAddresses", versions.NETWORK))
     nsgs: Mapping[str, Body] | None = None
     if record is None or not mapping(record.parameters, "deployment"):
-        vnets = await _ours(reader, found, "Network/virtualNetworks", versions.NETWORK)
         nsgs = await _ours(reader, found, "Network/networkSecurityGroups", versions.NETWORK)
     return Discovery(
         candidate=found,
@@ -157,8 +160,10 @@ async def discover(reader: Reader, found: Candidate) -> Discovery:
         vms=_told_vms(record) if vms is None else vms,
         power=power,
         addresses=_told_addresses(record) if addresses is None else addresses,
-        vnet=(vnets or {}).get(f"{found.deployment_id}{_SUFFIX}"),
+        vnet=vnet,
         nsg=(nsgs or {}).get(f"{found.deployment_id}-nsg"),
+        mark=newest_mark(record, anchor),
+        lineage=lineage,
         unread=tuple(reader.unread),
         vms_unread=vms is None,
         addresses_unread=addresses is None,
@@ -173,6 +178,21 @@ async def _ours(reader: Reader, found: Candidate, kind: str, version: str) -> di
     if rows is None:
         return None
     return {text(item, "name"): item for item in rows if _tag(item) == found.deployment_id}
+
+
+def newest_mark(record: DeploymentView | None, anchor: Mapping[str, str]) -> Mark | None:
+    """The newest change that Azure knows of: the submission of the record, or what the network's tags tell."""
+    told = [record.mark] if record else []
+    return max([*told, *filter(None, [mark_of(anchor)])], key=lambda mark: mark.generation, default=None)
+
+
+def _of(lineage: str, found: dict[str, Body] | None) -> dict[str, Body] | None:
+    """Without those that carry another lineage: equal ids prove nothing."""
+    if found is None or not lineage:
+        return found
+    return {
+        name: item for name, item in found.items() if tag(texts(item, "tags"), TAG_LINEAGE) in ("", lineage)
+    }
 
 
 def _told_vms(record: DeploymentView | None) -> dict[str, Body]:

@@ -108,14 +108,12 @@ def continue_deployment(
     Of a complete deployment it only looks; what there is to do is shown, and asked for as `validate --repair` does.
     Raises StateError if something else has to be finished first.
     """
-    from k0rdent_azure.state.intents import ROLLBACK, refuse
+    from k0rdent_azure.state.intents import refuse
 
     state = workspace.store().read().state
     refuse(state, act, program=workspace.command("").rstrip())
     overrides = getattr(args, "overrides", [])
-    if not ROLLBACK.is_pending(state):
-        # One more could push out the very snapshot that is to be restored.
-        snapshot_before(workspace, args.command, overrides=overrides)
+    snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)
     if intent is not None or state.metadata.deployment_status != "completed":

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
-from k0rdent_azure.errors import UsageError
+from k0rdent_azure.errors import BehindError, K0rdentAzureError, UsageError
 
 if TYPE_CHECKING:
+    from k0rdent_azure.state.document import Document
     from k0rdent_azure.state.recovery import Copy, Recovery
     from k0rdent_azure.state.storage import Storage
 
@@ -22,8 +23,10 @@ examples:
   k0rdent-azure recover --from-backup                the version before the newest commit
   k0rdent-azure recover --from-snapshot latest
   k0rdent-azure recover --from-azure --dry-run       no copy is left: what Azure and the hosts still know
+  k0rdent-azure recover --from-azure --take-over     another copy of this folder has changed the deployment since
   k0rdent-azure recover --rekey                      the workstation's WireGuard key is lost: a new one
 
+Before a copy is restored, Azure is asked whether the deployment was changed since (two requests at most).
 The damaged file stays beside the new one, with the ending .damaged-<time>; events in it that are newer than the copy
 are taken over. A state file that can be read is not replaced: see `rollback`. --from-azure only reads in Azure and on
 hosts; it logs in to a host whose key is known nowhere any more only if you say that its fingerprint is right.
@@ -59,6 +62,16 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         const="laptop",
         choices=("laptop", "hosts"),
         help="new WireGuard keys on the live hosts, for the workstation (default) or for every host",
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="with --from-azure: replace a healthy state that is behind, and make this the newest copy",
+    )
+    parser.add_argument(
+        "--although-behind",
+        action="store_true",
+        help="with --from-backup or --from-snapshot: restore a copy even if Azure knows of changes since",
     )
     parser.add_argument("--resource-group", metavar="G", help="with --from-azure: only in this group")
     parser.add_argument("--subscription", metavar="S", help="with --from-azure: look in this subscription")
@@ -107,24 +120,83 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse_lonely(args: argparse.Namespace) -> None:
     """Raise UsageError for a flag of --from-azure without it."""
-    flags = ["resource_group", "subscription", "cloud", "dry_run"]
+    flags = ["resource_group", "subscription", "cloud", "dry_run", "take_over"]
     flags += [] if args.from_hosts else ["trust_hosts"]
     given = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]
     if given and args.from_azure is None:
         raise UsageError(f"{given[0]} goes with --from-azure")
+    if args.although_behind and not (args.from_backup or args.from_snapshot):
+        raise UsageError("--although-behind goes with --from-backup or --from-snapshot")
 
 
 def _recover(workspace: Workspace, storage: Storage, args: argparse.Namespace) -> None:
     from k0rdent_azure.cli.running import confirm
-    from k0rdent_azure.state.recovery import backup_copy, damaged_text, recover, snapshot_copy
+    from k0rdent_azure.state.recovery import (
+        backup_copy,
+        damaged_text,
+        document_of,
+        recover,
+        snapshot_copy,
+    )
 
     clock = SystemClock()
     damaged_text(storage)
     copy = (
         backup_copy(storage) if args.from_backup else snapshot_copy(storage, args.from_snapshot, clock=clock)
     )
+    _refuse_older_than_azure(workspace, document_of(storage, copy), although_behind=args.although_behind)
     confirm(f"Restore {_named(copy)}?", yes=args.yes)
     _show(recover(storage, copy, clock=clock), workspace, as_json=args.json)
+
+
+def _refuse_older_than_azure(workspace: Workspace, copy: Document, *, although_behind: bool) -> None:
+    """Ask Azure whether the deployment was changed since the copy was written, and say what the copy lacks.
+
+    Raises BehindError if so, unless `although_behind`. If Azure cannot be asked, that is said, and nothing more: with a
+    copy that is behind, no command changes anything.
+    """
+    import asyncio
+
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.report.text import clean
+
+    try:
+        lacks = asyncio.run(_lacks(workspace, copy))
+    except K0rdentAzureError as error:
+        show_notice(
+            f"Azure was not asked whether this copy is the newest ({clean(error.message)}); "
+            "each command that changes something asks before it does"
+        )
+        return
+    if lacks is None:
+        return
+    if not although_behind:
+        raise BehindError(
+            f"this copy is behind: {lacks}",
+            hint=f"rebuild the state from Azure: {workspace.command('recover --from-azure')}; "
+            "or restore it all the same, with --although-behind",
+        )
+    show_notice(f"this copy is behind: {clean(lacks)}; no command changes anything with it")
+
+
+async def _lacks(workspace: Workspace, copy: Document) -> str | None:
+    """What Azure knows and the copy does not, in words; None if there is no such thing. Raises AzureError."""
+    from k0rdent_azure.azure.subscriptions import pick
+    from k0rdent_azure.cli.cloud import A_LOOK, outside
+    from k0rdent_azure.config.snapshot import from_snapshot
+    from k0rdent_azure.config.topology import Names
+    from k0rdent_azure.phases.standing import is_behind, newest, since
+
+    state = copy.state
+    config = from_snapshot(state.configuration)
+    names = Names(state.metadata.deployment_id, config.azure.resource_group)
+    around = outside(config, workspace, retries=A_LOOK, read_only=True)
+    try:
+        subscription = state.azure_resources.subscription_id or await pick(around.arm, around.subscription_id)
+        found = await newest(around.arm, state, names, subscription)
+    finally:
+        await around.arm.close()
+    return since(state, found) if found is not None and is_behind(state, found) else None
 
 
 def _offer(workspace: Workspace, storage: Storage, *, as_json: bool) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from k0rdent_azure.phases.rebuild import Workplace
     from k0rdent_azure.phases.rebuild_config import Wanted
     from k0rdent_azure.phases.rebuild_hosts import Shown, Told
+    from k0rdent_azure.state.model import State
     from k0rdent_azure.state.rebuilding import Rebuilt
 
 #: Under which the requests are counted in the state.
@@ -33,8 +34,9 @@ def from_azure(workspace: Workspace, args: argparse.Namespace) -> int:
     """Look, show what was found, ask, write. Raises what stands in the way; then nothing was written."""
     import asyncio
 
-    search.refuse_healthy(workspace)
-    search.mention_copies(workspace)
+    search.refuse_healthy(workspace, take_over=args.take_over)
+    if args.take_over and not args.deployment_id:
+        args.deployment_id = search.deployment_here(workspace)
     with nullcontext() if args.dry_run else workspace.run_lock().acquire("recover"):
         asyncio.run(_Recovery(workspace, args).run())
     return 0
@@ -60,6 +62,7 @@ class _Recovery:
         from k0rdent_azure.phases.rebuild import document
         from k0rdent_azure.phases.rebuild_config import wanted, with_seen_versions
         from k0rdent_azure.phases.rebuild_losses import losses
+        from k0rdent_azure.phases.standing import raise_generation_of as raise_generation
         from k0rdent_azure.state.document import load_state
         from k0rdent_azure.state.rebuilding import remains
 
@@ -77,11 +80,26 @@ class _Recovery:
             "by_phase": {LEDGER_NAME: requests},
             "by_command": {LEDGER_NAME: requests},
         }
-        kept = remains(self._workspace.store().storage, plan.names.deployment_id)
+        storage, take_over = self._workspace.store().storage, self._args.take_over
+        kept = remains(storage, plan.names.deployment_id, take_over=take_over)
+        if take_over:
+            raise_generation(data)
         state = load_state(data)
         lost = losses(found, plan, state, told.silent, has_ssh_key=place.has_ssh_key, kept=kept)
         findings = Findings(found, plan, place, state, kept, lost, requests)
         self._finish(findings, data, told.kubeconfig)
+        if take_over and not self._args.dry_run:
+            await self._announce(outside, found, state)
+
+    async def _announce(self, outside: Outside, found: Discovery, state: State) -> None:
+        """Let the copy that this one takes over from know of it at once, not only with the next change."""
+        from k0rdent_azure.azure.inventory import merge_tags
+        from k0rdent_azure.azure.reading import text
+        from k0rdent_azure.phases.standing import mark_for
+
+        if found.vnet is not None:
+            mark = mark_for(state, "recover --take-over", clock=outside.clock)
+            await merge_tags(outside.arm, text(found.vnet, "id"), mark.tags)
 
     async def _look_around(self, outside: Outside, found: Discovery, plan: Wanted) -> tuple[Workplace, Told]:
         from k0rdent_azure.config.topology import laptop_ip
@@ -178,9 +196,17 @@ class _Recovery:
             findings.show_preview()
         done: Rebuilt | None = None
         if not self._args.dry_run:
-            confirm(f"Write the state of {findings.deployment_id}?", yes=self._args.yes)
+            instead = " in place of the one that is here" if self._args.take_over else ""
+            confirm(f"Write the state of {findings.deployment_id}{instead}?", yes=self._args.yes)
             storage = self._workspace.store().storage
-            done = rebuild(storage, data, findings.kept, sources=findings.said, clock=SystemClock())
+            done = rebuild(
+                storage,
+                data,
+                findings.kept,
+                sources=findings.said,
+                clock=SystemClock(),
+                take_over=self._args.take_over,
+            )
             cluster = findings.state.k0s_cluster
             if kubeconfig is not None and cluster is not None:
                 write_private(self._workspace.directory / cluster.kubeconfig_file, kubeconfig)

@@ -85,7 +85,7 @@ class Findings:
             return
         lines = [f"wrote the state of {self.deployment_id} as serial {done.serial}"]
         if done.damaged is not None:
-            lines.append(f"the damaged file is kept as {done.damaged}")
+            lines.append(f"the file before is kept as {done.damaged}")
         if done.taken:
             lines.append(
                 f"{plural(done.taken, 'event')} taken over; {done.unproven} do not follow from the one before"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from k0rdent_azure.cli.lost import KEYS, SSH_KEY, newest_copy
+from k0rdent_azure.cli.lost import KEYS, SSH_KEY
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import K0rdentAzureError, StateNotFoundError, UsageError
+from k0rdent_azure.errors import K0rdentAzureError, StateError, StateNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,18 +143,16 @@ def same_settings(file: LoadedConfig | None, config: Config) -> bool:
     return file is not None and not differs(file, to_snapshot(config, resource_group=""))
 
 
-def refuse_healthy(workspace: Workspace) -> str:
-    """`missing` or `damaged`. Raises StateError where the state can be read."""
+def refuse_healthy(workspace: Workspace, *, take_over: bool) -> None:
+    """Raise StateError where the state can be read, unless with `take_over`."""
     from k0rdent_azure.state.recovery import damaged_text
 
-    return "missing" if damaged_text(workspace.store().storage) is None else "damaged"
+    damaged_text(workspace.store().storage, take_over=take_over)
 
 
-def mention_copies(workspace: Workspace) -> None:
-    """A good copy knows more than Azure does: say that there is one."""
-    from k0rdent_azure.cli.output import show_notice
-
-    copy = newest_copy(workspace)
-    if copy is not None:
-        show_notice(f"a copy knows more than Azure does; {copy.hint}")
-        sys.stderr.flush()
+def deployment_here(workspace: Workspace) -> str | None:
+    """The id of the deployment whose state is here; None without one that can be read."""
+    try:
+        return workspace.store().read().state.metadata.deployment_id
+    except StateError:
+        return None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from k0rdent_azure.state.snapshots import Snapshot
+    from k0rdent_azure.state.store import FileStore
 
 EPILOG = """\
 examples:
@@ -121,14 +122,15 @@ def _prune(args: argparse.Namespace) -> int:
     from k0rdent_azure.state.snapshots import prune
 
     keep, older_than = _limits(args)
-    storage, now = Workspace(args.workspace).store().storage, SystemClock().now()
-    chosen = prune(storage, now=now, keep=keep, older_than=older_than, dry_run=True)
+    store, now = Workspace(args.workspace).store(), SystemClock().now()
+    storage = store.storage
+    chosen = prune(storage, now=now, keep=keep, older_than=older_than, dry_run=True, needed=_needed(store))
     if chosen:
         if not args.json:
             _print(chosen)
         confirm(f"Remove {plural(len(chosen), 'snapshot')} for good?", yes=args.yes)
         with storage.writing():
-            chosen = prune(storage, now=now, keep=keep, older_than=older_than)
+            chosen = prune(storage, now=now, keep=keep, older_than=older_than, needed=_needed(store))
     if args.json:
         from k0rdent_azure.cli.output import print_json
 
@@ -136,6 +138,13 @@ def _prune(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(f"removed {plural(len(chosen), 'snapshot')}\n")
     return 0
+
+
+def _needed(store: FileStore) -> frozenset[str]:
+    """The snapshots that a pending operation needs. Raises StateInvalidError if the state cannot say."""
+    from k0rdent_azure.state.intents import needed_snapshots
+
+    return needed_snapshots(store.read().state) if store.exists() else frozenset()
 
 
 def _limits(args: argparse.Namespace) -> tuple[int | None, timedelta | None]:

@@ -87,6 +87,7 @@ def document(found: Discovery, plan: Wanted, place: Workplace, *, clock: Clock) 
     _fill_baseline(data, found, plan, now)
     metadata = _section(data, "metadata")
     metadata["created_at"] = _created(found) or now
+    _fill_standing(metadata, found)
     if clock.speed != 1.0:
         metadata["clock_speed"] = clock.speed
     return data
@@ -114,6 +115,8 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     if body is None:
         return vm
     vm.id = text(body, "id")
+    vm.vm_id = text(properties, "vmId") or None
+    vm.public_ip_guid = text(mapping(address, "properties"), "resourceGuid") or None
     vm.public_ip = text(mapping(address, "properties"), "ipAddress") or None
     vm.public_ip_id = text(address, "id") or None
     vm.nic_id = text(nics[0], "id") if nics else None
@@ -195,6 +198,21 @@ def _mark_made(found: Discovery, plan: Wanted, resources: dict[str, object]) -> 
         _section(network, part).update(status=status, **({"id": f"{base}/{path}"} if made else {}))
     if made:
         _section(network, "nsg")["rules_count"] = len(security_rules(plan.config))
+    guid = text(mapping(found.vnet or {}, "properties"), "resourceGuid")
+    if guid:
+        _section(network, "vnet")["guid"] = guid
+
+
+def _fill_standing(metadata: dict[str, object], found: Discovery) -> None:
+    """The lineage and the newest change, which Azure has too: with them this state is no copy that is behind."""
+    if found.mark is not None:
+        metadata["generation"] = found.mark.generation
+        if found.mark.claim:
+            metadata["claim"] = found.mark.claim
+    if found.lineage:
+        metadata["lineage"] = found.lineage
+    elif found.exists:
+        metadata["unmarked"] = True
 
 
 def _fill_wireguard(

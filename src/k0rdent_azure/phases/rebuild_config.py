@@ -81,13 +81,12 @@ def _from_record(found: Discovery, file: Config | None) -> Wanted | None:
         from_snapshot(to_snapshot(config, resource_group=found.candidate.group))
     except (msgspec.ValidationError, ConfigError):
         return None
-    generation = told.get("generation")
     return Wanted(
         config=msgspec.structs.replace(config, kof=file.kof if file else {}),
         names=_names(found),
         source="record",
         public_key=text(told, "sshPublicKey"),
-        generation=generation if isinstance(generation, int) else 1,
+        generation=found.record.mark.generation if found.record else 1,
     )
 
 

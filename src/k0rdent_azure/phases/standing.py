@@ -11,13 +11,18 @@ import secrets
 import socket
 
 from k0rdent_azure.azure import deployments, inventory
-from k0rdent_azure.azure.deployments import DeploymentView
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
+from k0rdent_azure.azure.discovery import newest_mark
 from k0rdent_azure.azure.ownership import judge
 from k0rdent_azure.azure.sight import NETWORK, Part, Sight
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark
+from k0rdent_azure.clock import Clock, timestamp
+from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import BehindError, StrangerError
 from k0rdent_azure.phases import arm, ownership
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.document import load_state
 from k0rdent_azure.state.lock import user_name
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
@@ -87,23 +92,45 @@ def refuse_newer_record(ctx: Context, view: DeploymentView) -> None:
 
 
 def _refuse_newer(ctx: Context, found: Mark | None) -> None:
-    if found is None:
-        return
-    state = ctx.state
+    if found is not None and is_behind(ctx.state, found):
+        raise behind(ctx, found)
+
+
+def is_behind(state: State, found: Mark) -> bool:
+    """Whether Azure tells of a change that `state` does not know."""
     known, claim = generation_of(state), state.metadata.claim or ""
     other = found.generation == known and bool(found.claim and claim) and found.claim != claim
-    if found.generation > known or other:
-        raise behind(ctx, found)
+    return found.generation > known or other
 
 
 def behind(ctx: Context, found: Mark) -> BehindError:
     """The error that says what happened since, and how to take over on purpose."""
-    since = f": {found.change}" if found.change else ""
     return BehindError(
-        f"this workspace is behind: Azure has generation {found.generation} of {ctx.names.deployment_id}, "
-        f"and this state knows {generation_of(ctx.state)}; the newest change was made elsewhere{since}",
+        f"this workspace is behind: {since(ctx.state, found)}; the newest change was made elsewhere",
         hint=TAKE_OVER,
     )
+
+
+def since(state: State, found: Mark) -> str:
+    """What Azure knows and `state` does not, in words."""
+    change = f" ({found.change})" if found.change else ""
+    return (
+        f"Azure has generation {found.generation} of {state.metadata.deployment_id}{change}, "
+        f"and this state knows {generation_of(state) or 'none'}"
+    )
+
+
+async def newest(client: ArmClient, state: State, names: Names, subscription: str) -> Mark | None:
+    """The newest change that Azure knows of, for a state that is not in force: two requests at most."""
+    listed = await inventory.group_resources(client, subscription, names.resource_group)
+    seen = Sight(exists=listed is not None, resources=listed or ())
+    anchor = seen.find(Part(NETWORK, names.vnet))
+    ours = anchor is not None and not isinstance(
+        judge(ownership.owner_of(state), anchor.id, anchor.tags), str
+    )
+    target = DeploymentTarget(subscription, names.deployment, names.existing_group)
+    record = await deployments.get(client, target)
+    return newest_mark(record, anchor.tags if anchor is not None and ours else {})
 
 
 def raise_generation(tx: Transaction) -> None:
@@ -115,11 +142,23 @@ def raise_generation(tx: Transaction) -> None:
     tx.set("metadata.claim", secrets.token_hex(4))
 
 
+def raise_generation_of(data: dict[str, object]) -> None:
+    """The same for a state that is about to be written whole."""
+    state = load_state(data)
+    metadata = data["metadata"]
+    assert isinstance(metadata, dict)  # noqa: S101 - `load_state` has seen it
+    metadata.update(generation=generation_of(state) + 1, claim=secrets.token_hex(4))
+
+
 def mark(ctx: Context) -> Mark:
     """The state's generation and claim, with what this run is, for people who read tags."""
-    metadata = ctx.state.metadata
-    change = f"{ctx.command} by {user_name()}@{socket.gethostname()} at {ctx.now}"
-    return Mark(metadata.generation or 0, metadata.claim or "", change)
+    return mark_for(ctx.state, ctx.command, clock=ctx.clock)
+
+
+def mark_for(state: State, command: str, *, clock: Clock) -> Mark:
+    """The same for a command that is no run."""
+    change = f"{command} by {user_name()}@{socket.gethostname()} at {timestamp(clock.now())}"
+    return Mark(state.metadata.generation or 0, state.metadata.claim or "", change)
 
 
 async def announce(ctx: Context, seen: Sight) -> None:

@@ -49,9 +49,9 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     unread: int
 
 
-def remains(storage: Storage, deployment_id: str) -> Remains:
-    """What of the history can be taken over. Raises StateError where the state is healthy."""
-    legible, lineage = _legible(storage, deployment_id)
+def remains(storage: Storage, deployment_id: str, *, take_over: bool = False) -> Remains:
+    """What of the history can be taken over. Raises StateError where the state is healthy, unless with `take_over`."""
+    legible, lineage = _legible(storage, deployment_id, take_over=take_over)
     found = newer_events(_base({}, None), legible, storage)
     foreign = _another(found, deployment_id)
     unread = legible.events_unread + (0 if foreign else sealed_unread(legible, storage))
@@ -59,21 +59,29 @@ def remains(storage: Storage, deployment_id: str) -> Remains:
 
 
 def rebuild(
-    storage: Storage, data: Mapping[str, object], expected: Remains, *, sources: str, clock: Clock
+    storage: Storage,
+    data: Mapping[str, object],
+    expected: Remains,
+    *,
+    sources: str,
+    clock: Clock,
+    take_over: bool = False,
 ) -> Rebuilt:
     """Write `data` as the next version, after what remains of the history, with an event `state_rebuilt`.
 
-    A damaged file is kept beside it first. The caller holds the run lock. Raises StateError, before anything is
-    changed, where the state is healthy, and StateConflictError where what remained is not what was shown.
+    A damaged file, with `take_over` a healthy one, is kept beside it first. The caller holds the run lock. Raises
+    StateError, before anything is changed, where the state is healthy, and StateConflictError where what remained is
+    not what was shown.
     """
     metadata = data["metadata"]
     assert isinstance(metadata, dict)  # noqa: S101 - `initial_document` makes it
     with storage.writing():
-        if remains(storage, metadata["deployment_id"]) != expected:
+        if remains(storage, metadata["deployment_id"], take_over=take_over) != expected:
             raise StateConflictError("the history was changed meanwhile", hint="run the command again")
-        legible, lineage = _legible(storage, metadata["deployment_id"])
-        text = recovery.damaged_text(storage)
-        damaged = None if text is None else storage.set_aside(text, f".damaged-{recovery.stamp(clock)}")
+        legible, lineage = _legible(storage, metadata["deployment_id"], take_over=take_over)
+        text = recovery.damaged_text(storage, take_over=take_over)
+        ending = f".{'behind' if take_over else 'damaged'}-{recovery.stamp(clock)}"
+        damaged = None if text is None else storage.set_aside(text, ending)
         document = _base(data, lineage)
         new = Replacement(storage, document, legible, clock=clock, with_events=expected.foreign is None)
         serial = new.number(recovery.highest_serial(storage, 0))
@@ -92,16 +100,16 @@ def rebuild(
 
 def _base(data: Mapping[str, object], lineage: str | None) -> Document:
     plain = {**data, "events": []}
-    if lineage is not None:
-        metadata = plain["metadata"]
-        assert isinstance(metadata, dict)  # noqa: S101 - `initial_document` makes it
-        plain["metadata"] = {**metadata, "lineage": lineage}
+    metadata = plain.get("metadata")
+    # What Azure says of it counts for more than what is left of a file.
+    if lineage is not None and isinstance(metadata, dict):
+        plain["metadata"] = {"lineage": lineage, **metadata}
     return Document(plain, text=b"", source="the rebuilt state")
 
 
-def _legible(storage: Storage, deployment_id: str) -> tuple[Salvage, str | None]:
+def _legible(storage: Storage, deployment_id: str, *, take_over: bool) -> tuple[Salvage, str | None]:
     """What can be read of a damaged file, and its lineage; nothing of another deployment's."""
-    text = recovery.damaged_text(storage)
+    text = recovery.damaged_text(storage, take_over=take_over)
     legible = Salvage() if text is None else salvage(text)
     metadata = legible.sections.get("metadata")
     told = metadata if isinstance(metadata, dict) else {}

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True):
-    """An older version beside the state. `age_seconds` is the time since it was written; a `fault` makes it useless."""
+    """An older version beside the state. `age_seconds` is the time since it was written; a `fault` makes it useless.
+
+    `submitted` says whether anything had been handed to Azure when it was written: if not, it knows nothing of what is
+    there now.
+    """
 
     kind: Literal["backup", "snapshot"]
     name: str
@@ -29,6 +33,7 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     lineage: str | None = None
     age_seconds: float | None = None
     fault: str | None = None
+    submitted: bool = True
 
     @property
     def command(self) -> str:
@@ -39,6 +44,12 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
     def hint(self) -> str:
         """What to tell somebody whose state is damaged."""
         what = self.name if self.kind == "backup" else f"the snapshot {self.name}"
+        if not self.submitted:
+            return (
+                f"the newest good copy, {what} ({_age(self.age_seconds)}serial {self.serial}), was written before "
+                f"anything was handed to Azure; if something was since: k0rdent-azure recover --from-azure; "
+                f"if nothing was: k0rdent-azure {self.command}"
+            )
         return (
             f"the newest good copy is {what} ({_age(self.age_seconds)}serial {self.serial}): "
             f"k0rdent-azure {self.command}"
@@ -104,10 +115,11 @@ def snapshot_copy(storage: Storage, name: str, *, clock: Clock) -> Copy:
     return _refuse_useless(_snapshot(storage, snapshots.find(storage, name), _text(storage), clock))
 
 
-def damaged_text(storage: Storage) -> bytes | None:
+def damaged_text(storage: Storage, *, take_over: bool = False) -> bytes | None:
     """The text of a state that cannot be used; None where there is none. Raises StateError for a healthy one.
 
-    Raises it, too, where not even the bytes can be read: what cannot be kept is not replaced.
+    With `take_over` a healthy one is replaced as well: Azure knows of changes that it does not. Raises StateError, too,
+    where not even the bytes can be read: what cannot be kept is not replaced.
     """
     try:
         text = storage.read()
@@ -116,13 +128,16 @@ def damaged_text(storage: Storage) -> bytes | None:
     except StateInvalidError as error:
         error.hint = "it is not replaced, because it cannot be kept: move it away, then run the command again"
         raise
+    if take_over:
+        return text
     try:
         read_document(text, source=storage.where)
     except StateInvalidError:
         return text
     raise StateError(
         f"{storage.where} is healthy; it is not replaced",
-        hint="to go back to an earlier version: k0rdent-azure rollback SNAPSHOT",
+        hint="to go back to an earlier version: k0rdent-azure rollback SNAPSHOT; if another copy of it has changed the "
+        "deployment since: k0rdent-azure recover --from-azure --take-over",
     )
 
 
@@ -137,7 +152,7 @@ def recover(storage: Storage, copy: Copy, *, clock: Clock) -> Recovery:
 
     with storage.writing():
         text = damaged_text(storage)
-        document = _document(storage, copy)
+        document = document_of(storage, copy)
         legible = Salvage() if text is None else salvage(text)
         damaged = None if text is None else storage.set_aside(text, f".damaged-{stamp(clock)}")
         new = Replacement(storage, document, legible, clock=clock)
@@ -204,6 +219,7 @@ def _copy(
         fault = "its schema is newer than this program"
     elif is_surely_another(damaged, lineage=document.lineage, deployment_id=whose):
         fault = f"it is another deployment's: {whose}, lineage {document.lineage}"
+    azure = document.state.azure_resources
     return Copy(
         kind=kind,
         name=name,
@@ -211,11 +227,12 @@ def _copy(
         lineage=document.lineage,
         age_seconds=age,
         fault=fault,
+        submitted=azure.deployment is not None or "arm-deployment" in document.state.pending_operations,
     )
 
 
-def _document(storage: Storage, copy: Copy) -> Document:
-    """The copy's document, read again under the write lock."""
+def document_of(storage: Storage, copy: Copy) -> Document:
+    """The copy's document, read again. Raises StateConflictError if it is not that one any more."""
     if copy.kind == "snapshot":
         document = snapshots.load(storage, copy.name)
     else:

@@ -64,7 +64,7 @@ class Replacement:
 
     def _tell(self, action: str, message: str, damaged: str | None) -> None:
         facts = [f"by {user_name()}"]
-        facts.append("there was no state file" if damaged is None else f"the damaged file is {damaged}")
+        facts.append("there was no state file" if damaged is None else f"the file before is {damaged}")
         if self.taken:
             facts.append(f"{len(self.taken)} newer events taken over")
         if self._legible.events_unread:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -44,7 +44,8 @@ def take(
     """Keep `document`, durably, before this returns. Only inside `storage.writing()`. Raises StateError.
 
     Without `keep` it stays until somebody prunes it. With it, the snapshot is an automatic one: it is not taken
-    where the newest one holds the same version already, and at most `keep` automatic ones are left.
+    where the newest one holds the same version already, and at most `keep` automatic ones are left, beside those that
+    something pending needs.
     """
     header = Header(
         serial=document.serial,
@@ -57,7 +58,9 @@ def take(
     if keep is None:
         return _write(storage, header, document.text)
     taken = _same_version(storage, header) or _write(storage, header, document.text)
-    _retain(storage, keep)
+    from k0rdent_azure.state.intents import needed_snapshots
+
+    _retain(storage, keep, needed_snapshots(document.state))
     return taken
 
 
@@ -110,12 +113,15 @@ def prune(
     keep: int | None = None,
     older_than: timedelta | None = None,
     dry_run: bool = False,
+    needed: Collection[str] = (),
 ) -> list[Snapshot]:
     """Remove what lies beyond the newest `keep` and is older than `older_than` (both, where both are given).
 
+    Those in `needed` stay in any case: something pending is about them.
+
     Returns what was removed, or would be. Only whole snapshots count towards `keep`. Only inside `storage.writing()`.
     """
-    chosen = _beyond(list_snapshots(storage), keep or 0)
+    chosen = [each for each in _beyond(list_snapshots(storage), keep or 0) if each.name not in needed]
     if older_than is not None:
         chosen = [each for each in chosen if _is_older(each, now - older_than)]
     if not dry_run:
@@ -166,10 +172,10 @@ def _same_version(storage: Storage, wanted: Header) -> Snapshot | None:
     return None
 
 
-def _retain(storage: Storage, keep: int) -> None:
+def _retain(storage: Storage, keep: int, needed: Collection[str]) -> None:
     automatic = [each for each in list_snapshots(storage) if each.automatic]
     try:
-        _remove(storage, _beyond(automatic, keep))
+        _remove(storage, [each for each in _beyond(automatic, keep) if each.name not in needed])
     except StateError:
         # The run matters more than an old snapshot too many; the next one tries again.
         return
