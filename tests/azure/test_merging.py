@@ -405,7 +405,7 @@ def test_names_are_compared_as_azure_does() -> None:
     assert there.kept(VNET) == VNET
 
 
-def template(**options: bool) -> tuple[Json, Json]:
+def template(*, with_baseline: bool = True) -> tuple[Json, Json]:
     """The outer and the inner one for a deployment whose group and security group somebody changed."""
     group: Json = {
         "type": "Microsoft.Resources/resourceGroups",
@@ -416,7 +416,13 @@ def template(**options: bool) -> tuple[Json, Json]:
         [shown(NSG, tags={"cost": "[42]"}, properties__securityRules=[rule("Theirs", 300)]), group]
     )
     made = build(
-        CONFIG, NAMES, hosts(CONFIG), ssh_public_key="k", admin_username="k0rdent", existing=there, **options
+        CONFIG,
+        NAMES,
+        hosts(CONFIG),
+        ssh_public_key="k",
+        admin_username="k0rdent",
+        existing=there,
+        with_baseline=with_baseline,
     )
     outer: Any = made.template
     return outer, outer["resources"][1]["properties"]["template"]

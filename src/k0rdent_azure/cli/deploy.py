@@ -101,9 +101,10 @@ def continue_deployment(
     *,
     act: Act = "resume",
     intent: Callable[[Transaction], None] | None = None,
+    seen_serial: int | None = None,
     show: bool = True,
 ) -> int:
-    """Go on with the deployment that the state describes; `intent` is as in `begin_run`, `show` as in `drive`.
+    """Go on with the deployment that the state describes; `intent` is as in `open_run`, `show` as in `drive`.
 
     Of a complete deployment it only looks; what there is to do is shown, and asked for as `validate --repair` does.
     Raises StateError if something else has to be finished first.
@@ -111,13 +112,15 @@ def continue_deployment(
     from k0rdent_azure.state.intents import refuse
 
     state = workspace.store().read().state
-    refuse(state, act, program=workspace.command("").rstrip())
+    refuse(state, act, program=workspace.program)
     overrides = getattr(args, "overrides", [])
     snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)
     if intent is not None or state.metadata.deployment_status != "completed":
-        return drive(workspace, config, names, args=args, act=act, intent=intent, show=show)
+        return drive(
+            workspace, config, names, args=args, act=act, intent=intent, seen_serial=seen_serial, show=show
+        )
     try:
         return drive(workspace, config, names, args=args, act=act, show=show, only_looks=True)
     except UnconfirmedError as error:
@@ -165,6 +168,7 @@ def drive(
     args: argparse.Namespace,
     act: Act = "resume",
     intent: Callable[[Transaction], None] | None = None,
+    seen_serial: int | None = None,
     show: bool = True,
     only_looks: bool = False,
 ) -> int:
@@ -184,7 +188,15 @@ def drive(
         if only_looks:
             begin_run(ctx, status="in_progress", action=action, message=message)
         else:
-            await open_run(ctx, act, status="in_progress", action=action, message=message, intent=intent)
+            await open_run(
+                ctx,
+                act,
+                status="in_progress",
+                action=action,
+                message=message,
+                intent=intent,
+                seen_serial=seen_serial,
+            )
         try:
             # A rollback that was killed is finished; to go on from where it led to is another command.
             await (following.finish(ctx) if following.is_pending(ctx.state) else run_phases(ctx))

@@ -77,7 +77,7 @@ def rekey(workspace: Workspace, args: argparse.Namespace) -> int:
 
     with workspace.run_lock().acquire("recover"):
         state = workspace.store().read().state
-        refuse(state, "rekey", program=workspace.command("").rstrip())
+        refuse(state, "rekey", program=workspace.program)
         pending = REKEY.pending(state)
         scope = pending.scope if pending else args.rekey
         whose = "the workstation" if scope == "laptop" else "every host"

@@ -12,13 +12,11 @@ from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.quorum_look import look_at_etcd
 from k0rdent_azure.cli.running import confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import StateConflictError
 from k0rdent_azure.report.text import clean
 
 if TYPE_CHECKING:
     from k0rdent_azure.phases.repair import RepairPlan
     from k0rdent_azure.report.findings import Validation
-    from k0rdent_azure.state.transaction import Transaction
 
 _VM = "microsoft.compute/virtualmachines"
 
@@ -26,8 +24,10 @@ _VM = "microsoft.compute/virtualmachines"
 def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> int:
     """Returns `validate`'s exit code for what is left in the end. Raises what a run raises."""
     from k0rdent_azure.phases.repair import mark, plan
+    from k0rdent_azure.state.intents import refuse
 
     document = workspace.store().read()
+    refuse(document.state, "repair", program=workspace.program)
     config, names = snapshot_of(workspace)
     wanted = plan(told.findings, config, names, document.state)
     wanted, etcd = _spare(workspace, told, wanted)
@@ -40,13 +40,15 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
         return EXIT_CODES[told.verdict]
     confirm("Do that?", yes=args.yes)
 
-    def intent(tx: Transaction) -> None:
-        if tx.document.serial != document.serial:
-            raise StateConflictError("the state was changed since the preview", hint="look again, and repeat")
-        mark(tx, wanted)
-
     with workspace.run_lock().acquire("validate"):
-        continue_deployment(workspace, args, act="repair", intent=intent, show=False)
+        continue_deployment(
+            workspace,
+            args,
+            act="repair",
+            intent=lambda tx: mark(tx, wanted),
+            seen_serial=document.serial,
+            show=False,
+        )
     after = look(workspace, args)
     if args.json:
         _print_json(after, wanted, etcd, done=True)

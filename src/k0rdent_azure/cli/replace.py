@@ -49,9 +49,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     from k0rdent_azure.phases.replace import mark, plan
+    from k0rdent_azure.state.intents import refuse
 
     workspace = Workspace(args.workspace)
     name = _name(args.resource)
+    refuse(workspace.store().read().state, "replace", program=workspace.program)
     if args.dry_run:
         config, _ = snapshot_of(workspace)
         wanted = plan(config, workspace.store().read().state, name, zone=args.zone)

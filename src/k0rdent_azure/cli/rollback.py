@@ -11,7 +11,6 @@ from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.running import add_run_arguments
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
-from k0rdent_azure.errors import StateConflictError
 
 if TYPE_CHECKING:
     from k0rdent_azure.phases.following import Step
@@ -78,7 +77,7 @@ def _roll_back(workspace: Workspace, store: FileStore, args: argparse.Namespace)
     from k0rdent_azure.state.snapshots import find, load
 
     current = store.read()
-    refuse(current.state, "rollback" if args.apply else "restore", program=workspace.command("").rstrip())
+    refuse(current.state, "rollback" if args.apply else "restore", program=workspace.program)
     name = find(store.storage, args.snapshot)
     to = plan(current, load(store.storage, name), args.only)
     steps = _steps(to, args)
@@ -118,13 +117,13 @@ def _apply(
     store = workspace.store()
 
     def intent(tx: Transaction) -> None:
-        if tx.document.serial != current.serial:
-            raise StateConflictError("the state was changed since the preview", hint="look again, and repeat")
         kept = take(store.storage, tx.document, reason="before rollback", clock=SystemClock())
         begin(tx, to, snapshot=name, kept_as=kept.name)
 
     config, names = snapshot_of(workspace)
-    return drive(workspace, config, names, args=args, act="rollback", intent=intent)
+    return drive(
+        workspace, config, names, args=args, act="rollback", intent=intent, seen_serial=current.serial
+    )
 
 
 def _commit(store: FileStore, current: Document, to: RollbackPlan, name: str) -> str:

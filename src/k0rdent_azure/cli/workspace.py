@@ -67,11 +67,14 @@ class Workspace(msgspec.Struct, frozen=True):
         ours = holder is not None and (holder.pid, holder.host) == (os.getpid(), os.uname().nodename)
         return None if ours else holder
 
+    @property
+    def program(self) -> str:
+        """What begins every command line of this workspace."""
+        return "k0rdent-azure" if self.directory == Path.cwd() else f"k0rdent-azure -C {self.directory}"
+
     def command(self, words: str) -> str:
         """The exact command line to type for `words` in this workspace."""
-        if self.directory == Path.cwd():
-            return f"k0rdent-azure {words}"
-        return f"k0rdent-azure -C {self.directory} {words}"
+        return f"{self.program} {words}"
 
 
 def new_deployment_id() -> str:

@@ -13,8 +13,8 @@ from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
-from k0rdent_azure.errors import AzureError
-from k0rdent_azure.phases import standing, submission
+from k0rdent_azure.errors import AzureError, StateConflictError
+from k0rdent_azure.phases import arm, standing, submission
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.intents import Act, refuse
 from k0rdent_azure.state.lock import user_name
@@ -129,15 +129,22 @@ async def open_run(
     action: str,
     message: str,
     intent: Callable[[Transaction], None] | None = None,
+    seen_serial: int | None = None,
 ) -> None:
     """Begin a run that changes something outside, as `begin_run` does, if it may.
 
-    Azure is looked at first, so a copy that is behind changes nothing, not even its own state. Raises StateError if
-    something pending has to be finished first, BehindError, StrangerError, and AzureError if Azure cannot be asked.
+    Azure is looked at first, so a copy that is behind changes nothing, not even its own state. `seen_serial` is the
+    version that the user decided by. Raises StateError if something pending has to be finished first,
+    StateConflictError if the state is another version by now, BehindError, StrangerError, and AzureError if Azure
+    cannot be asked.
     """
     refuse(ctx.state, act)
     ctx.outside.ledger.phase = LEDGER_NAME
+    if seen_serial is not None and ctx.store.read().serial != seen_serial:
+        raise _changed_since()
     try:
+        await arm.choose_subscription(ctx)
+        known = ctx.store.read().serial
         seen = await standing.observe(ctx)
         if not standing.generation_of(ctx.state):
             await submission.refuse_strangers(ctx, ctx.state.azure_resources.virtual_machines or all_vms(ctx))
@@ -148,12 +155,18 @@ async def open_run(
         raise
 
     def both(tx: Transaction) -> None:
+        if seen_serial is not None and tx.document.serial != known:
+            raise _changed_since()
         if intent is not None:
             intent(tx)
         standing.raise_generation(tx)
 
     begin_run(ctx, status=status, action=action, message=message, intent=both)
     await standing.announce(ctx, seen)
+
+
+def _changed_since() -> StateConflictError:
+    return StateConflictError("the state was changed since the preview", hint="look again, and repeat")
 
 
 def all_vms(ctx: Context) -> list[str]:

@@ -225,6 +225,3 @@ async def carry_out(ctx: Context) -> None:
         return
     with ctx.commit() as tx:
         REPAIR.end(tx)
-
-
-
