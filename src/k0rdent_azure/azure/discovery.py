@@ -14,6 +14,7 @@ from k0rdent_azure.azure import deployments, inventory, versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
 from k0rdent_azure.azure.failures import is_absent
+from k0rdent_azure.azure.ownership import Owner, Proof, judge
 from k0rdent_azure.azure.reading import mapping, text, texts
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark, mark_of, tag
 from k0rdent_azure.errors import AzureRequestError
@@ -135,24 +136,27 @@ def _tag(item: Body) -> str:
     return tag(texts(item, "tags"), TAG_DEPLOYMENT)
 
 
-async def discover(reader: Reader, found: Candidate) -> Discovery:
+async def discover(reader: Reader, found: Candidate, known: Owner | None = None) -> Discovery:
     """Everything about one deployment: the record, the network, the VMs with their power, the addresses.
 
-    At most six requests. Without a record also the security group, which holds what the configuration said of it.
+    At most six requests. Without a record also the security group, which holds what the configuration said of it. What
+    lost its tags is found too if it is `known`, by the incarnation's id.
     """
     scope = None if found.owned else found.group
     target = DeploymentTarget(reader.subscription, found.deployment_id, scope)
     record = await reader.allowed("the deployment record", deployments.get(reader.client, target), None)
-    vnets = await _ours(reader, found, "Network/virtualNetworks", versions.NETWORK)
+    vnets = await _ours(reader, found, known, "Network/virtualNetworks", versions.NETWORK)
     vnet = (vnets or {}).get(f"{found.deployment_id}{_SUFFIX}")
     anchor = texts(vnet, "tags") if vnet else {}
     lineage = (record.lineage if record else "") or tag(anchor, TAG_LINEAGE)
-    vms = _of(lineage, await _ours(reader, found, "Compute/virtualMachines", versions.COMPUTE))
+    listed = await _ours(reader, found, known, "Compute/virtualMachines", versions.COMPUTE)
+    vms = _of(lineage, listed)
     power = await _power(reader) if vms else {}
-    addresses = _of(lineage, await _ours(reader, found, "Network/publicIPAddresses", versions.NETWORK))
+    listed = await _ours(reader, found, known, "Network/publicIPAddresses", versions.NETWORK)
+    addresses = _of(lineage, listed)
     nsgs: Mapping[str, Body] | None = None
     if record is None or not mapping(record.parameters, "deployment"):
-        nsgs = await _ours(reader, found, "Network/networkSecurityGroups", versions.NETWORK)
+        nsgs = await _ours(reader, found, known, "Network/networkSecurityGroups", versions.NETWORK)
     return Discovery(
         candidate=found,
         subscription=reader.subscription,
@@ -170,14 +174,26 @@ async def discover(reader: Reader, found: Candidate) -> Discovery:
     )
 
 
-async def _ours(reader: Reader, found: Candidate, kind: str, version: str) -> dict[str, Body] | None:
-    """The resources of one type in the group that carry this deployment's tag, by name; one list. None: forbidden."""
+async def _ours(
+    reader: Reader, found: Candidate, known: Owner | None, kind: str, version: str
+) -> dict[str, Body] | None:
+    """The resources of one type in the group that are this deployment's, by name; one list. None: forbidden."""
     group = inventory.group_id(reader.subscription, found.group)
     listed = reader.rows(f"{group}/providers/Microsoft.{kind}", version)
     rows: Sequence[Body] | None = await reader.allowed(f"the list of {kind.partition('/')[2]}", listed, None)
     if rows is None:
         return None
-    return {text(item, "name"): item for item in rows if _tag(item) == found.deployment_id}
+    return {
+        text(item, "name"): item
+        for item in rows
+        if _tag(item) == found.deployment_id or (known is not None and _is_known(known, item))
+    }
+
+
+def _is_known(known: Owner, item: Body) -> bool:
+    properties = mapping(item, "properties")
+    guid = text(properties, "vmId") or text(properties, "resourceGuid")
+    return isinstance(judge(known, text(item, "id"), texts(item, "tags"), guid), Proof)
 
 
 def newest_mark(record: DeploymentView | None, anchor: Mapping[str, str]) -> Mark | None:

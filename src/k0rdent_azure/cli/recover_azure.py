@@ -35,8 +35,6 @@ def from_azure(workspace: Workspace, args: argparse.Namespace) -> int:
     import asyncio
 
     search.refuse_healthy(workspace, take_over=args.take_over)
-    if args.take_over and not args.deployment_id:
-        args.deployment_id = search.deployment_here(workspace)
     with nullcontext() if args.dry_run else workspace.run_lock().acquire("recover"):
         asyncio.run(_Recovery(workspace, args).run())
     return 0
@@ -47,6 +45,10 @@ class _Recovery:
         self._workspace = workspace
         self._args = args
         self._file: LoadedConfig | None = search.configuration_file(workspace)
+        #: The state that is taken over from, if it can be read.
+        self._before = search.state_here(workspace) if args.take_over else None
+        if self._before is not None:
+            args.deployment_id = args.deployment_id or self._before.metadata.deployment_id
 
     async def run(self) -> None:
         outside = search.reach(self._workspace, self._file, self._args.cloud)
@@ -59,6 +61,8 @@ class _Recovery:
     async def _run(self, outside: Outside) -> None:
         from k0rdent_azure.azure.discovery import Reader
         from k0rdent_azure.azure.subscriptions import pick
+        from k0rdent_azure.phases.carrying import carry_over
+        from k0rdent_azure.phases.ownership import owner_of
         from k0rdent_azure.phases.rebuild import document
         from k0rdent_azure.phases.rebuild_config import wanted, with_seen_versions
         from k0rdent_azure.phases.rebuild_losses import losses
@@ -66,14 +70,19 @@ class _Recovery:
         from k0rdent_azure.state.document import load_state
         from k0rdent_azure.state.rebuilding import remains
 
-        subscription = await pick(outside.arm, self._args.subscription or outside.subscription_id)
+        before = self._before
+        recorded = before.azure_resources.subscription_id if before else None
+        subscription = self._args.subscription or recorded or await pick(outside.arm, outside.subscription_id)
         reader = Reader(outside.arm, subscription)
-        found = await search.search(reader, self._args, leftovers(self._workspace))
+        known = owner_of(before) if before else None
+        found = await search.search(reader, self._args, leftovers(self._workspace), known)
         plan = wanted(found, self._file.config if self._file else None, cloud=outside.arm.environment.name)
         place, told = await self._look_around(outside, found, plan)
         versions = (facts.k0s_version for facts in told.hosts.values() if facts.k0s_version)
         plan = with_seen_versions(plan, next(versions, None), told.kcm_version)
         data = document(found, plan, place, clock=outside.clock)
+        if before is not None:
+            carry_over(data, before)
         requests = sum(outside.ledger.counts().values())
         data["api_calls"] = {
             "total": requests,
@@ -92,14 +101,22 @@ class _Recovery:
             await self._announce(outside, found, state)
 
     async def _announce(self, outside: Outside, found: Discovery, state: State) -> None:
-        """Let the copy that this one takes over from know of it at once, not only with the next change."""
+        """Let the copy that this one takes over from know of it at once, not only with the next change.
+
+        The state is written: that Azure could not be told now takes nothing away from that.
+        """
         from k0rdent_azure.azure.inventory import merge_tags
         from k0rdent_azure.azure.reading import text
+        from k0rdent_azure.errors import AzureError
         from k0rdent_azure.phases.standing import mark_for
 
-        if found.vnet is not None:
-            mark = mark_for(state, "recover --take-over", clock=outside.clock)
+        if found.vnet is None:
+            return
+        mark = mark_for(state, "recover --take-over", clock=outside.clock)
+        try:
             await merge_tags(outside.arm, text(found.vnet, "id"), mark.tags)
+        except AzureError as error:
+            self._say(f"Azure could not be told of it yet ({error.message}); the next change here tells it")
 
     async def _look_around(self, outside: Outside, found: Discovery, plan: Wanted) -> tuple[Workplace, Told]:
         from k0rdent_azure.config.topology import laptop_ip

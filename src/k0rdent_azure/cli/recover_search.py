@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from k0rdent_azure.azure.discovery import Candidate, Discovery, Reader
+    from k0rdent_azure.azure.ownership import Owner
     from k0rdent_azure.config.load import LoadedConfig
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.phases.context import Outside
+    from k0rdent_azure.state.model import State
 
 
 def configuration_file(workspace: Workspace) -> LoadedConfig | None:
@@ -54,8 +56,10 @@ def reach(workspace: Workspace, file: LoadedConfig | None, cloud: str | None) ->
     return outside(asked, workspace)
 
 
-async def search(reader: Reader, args: argparse.Namespace, left: Sequence[str]) -> Discovery:
-    """The deployment that is meant, with all that Azure has of it.
+async def search(
+    reader: Reader, args: argparse.Namespace, left: Sequence[str], known: Owner | None
+) -> Discovery:
+    """The deployment that is meant, with all that Azure has of it; `known` is what a state to be replaced knows.
 
     Raises StateNotFoundError where there is none, UsageError with the list where there are several.
     """
@@ -64,7 +68,7 @@ async def search(reader: Reader, args: argparse.Namespace, left: Sequence[str]) 
     found = await candidates(reader, args.deployment_id)
     if args.resource_group:
         found = [each for each in found if each.group.lower() == args.resource_group.lower()]
-    discovery = await discover(reader, _choose(found, args, left, reader))
+    discovery = await discover(reader, _choose(found, args, left, reader), known)
     if not discovery.exists:
         raise StateNotFoundError(
             f"Azure has nothing of {discovery.candidate.deployment_id} in {reader.subscription}"
@@ -150,9 +154,9 @@ def refuse_healthy(workspace: Workspace, *, take_over: bool) -> None:
     damaged_text(workspace.store().storage, take_over=take_over)
 
 
-def deployment_here(workspace: Workspace) -> str | None:
-    """The id of the deployment whose state is here; None without one that can be read."""
+def state_here(workspace: Workspace) -> State | None:
+    """The state that is here; None without one that can be read."""
     try:
-        return workspace.store().read().state.metadata.deployment_id
+        return workspace.store().read().state
     except StateError:
         return None
