@@ -31,6 +31,7 @@ from urllib.parse import unquote, urlsplit
 from k0rdent_azure.azure.transport import CloudTransport
 from k0rdent_azure.cli.main import main
 from k0rdent_azure.hosts.ssh import SshRunner, Target
+from k0rdent_azure.state import inside
 from k0rdent_azure.state.files import SystemFiles
 
 STATE = "deployment-state.yaml"
@@ -138,15 +139,14 @@ def _wrap_commits(points: Points) -> None:
 
 def _wrap_files(points: Points) -> None:
     """Keys, configurations and the kubeconfig, which stand beside the state."""
-    replace = Path.replace
+    rename = inside.rename
 
-    def counted(self: Path, target: Path) -> Path:
-        name = points.begin(f"file {target.name}")
-        replaced = replace(self, target)
-        points.end(name)
-        return replaced
+    def counted(new: str, name: str, folder: int, path: Path) -> None:
+        point = points.begin(f"file {name}")
+        rename(new, name, folder, path)
+        points.end(point)
 
-    Path.replace = counted  # type: ignore[method-assign, assignment]
+    inside.rename = counted
 
 
 def _wrap_tools(points: Points) -> None:

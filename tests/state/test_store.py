@@ -212,7 +212,10 @@ def test_a_failing_file_call_leaves_the_old_document(
     before = store.path.read_bytes()
     real: Callable[..., object] = getattr(os, call)
 
-    def fail(*arguments: object, **options: object) -> object:
+    def fail(*arguments: int, **options: object) -> object:
+        if call == "close" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode):
+            # Of a folder that was opened to find a name in it: its close says nothing about the document.
+            return real(*arguments, **options)
         monkeypatch.undo()
         if call == "close":
             real(*arguments, **options)

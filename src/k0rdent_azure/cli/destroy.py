@@ -56,7 +56,14 @@ def run(args: argparse.Namespace) -> int:
         except K0rdentAzureError as error:
             next_command_hint(error, workspace, "destroy --yes" if args.yes else "destroy")
             raise
+        from k0rdent_azure.cli.output import show_notice
+
+        linked = [(path, path.readlink()) for path in store.storage.beside() if path.is_symlink()]
         archive = store.archive(workspace.archive_dir / names.deployment_id)
+    for path, target in linked:
+        show_notice(
+            f"left where it is: {target}, which {path.name} was a symbolic link to; a copy is in the archive"
+        )
     _show(names.deployment_id, str(archive), as_json=args.json)
     return 0
 

@@ -226,7 +226,8 @@ class _Recovery:
             )
             cluster = findings.state.k0s_cluster
             if kubeconfig is not None and cluster is not None:
-                write_private(self._workspace.directory / cluster.kubeconfig_file, kubeconfig)
+                directory = self._workspace.directory
+                write_private(directory / cluster.kubeconfig_file, kubeconfig, root=directory)
         if self._args.json:
             findings.print_json(done)
         else:

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,12 +15,14 @@ from pathlib import Path
 from k0rdent_azure.cluster.k0sctl_log import Follower, Progress, errors_in, last_errors
 from k0rdent_azure.errors import ClusterError, PrerequisiteError
 from k0rdent_azure.hosts.command import printable
-from k0rdent_azure.state.files import SYSTEM, give, make_folder, open_lock
+from k0rdent_azure.state.files import SYSTEM, give, open_lock, open_present_lock
+from k0rdent_azure.state.inside import folder_of, remove
 
 __all__ = ["K0sctl", "Progress", "last_errors", "running"]
 
 #: Real seconds between two looks at k0sctl's log: progress for a person, not a poll of anything outside.
 LOOK = 0.2
+_NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND
 #: Real seconds for `version` and `kubeconfig`.
 SHORT = 120.0
 #: How often a lock is tried that somebody who only looks (`running`) may hold for a moment.
@@ -104,16 +107,21 @@ class K0sctl:
 
     def _start(self, words: Sequence[str], known_hosts: Path, log: Path) -> subprocess.Popen[bytes]:
         """Raises BlockingIOError where another one holds the lock; its log is not touched then."""
-        folder = str(log.parent)
-        make_folder(SYSTEM, folder, like=[str(log.parent.parent)])
-        lock = open_lock(SYSTEM, str(_lock_path(log)), like=[folder])
+        with folder_of(log.parent.parent, log, make=True) as folder:
+            return self._start_in(folder, words, known_hosts, log)
+
+    def _start_in(
+        self, folder: int, words: Sequence[str], known_hosts: Path, log: Path
+    ) -> subprocess.Popen[bytes]:
+        """`folder` is the opened folder of the log."""
+        lock = _open_lock(log)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # A new file, never the old one cut: that one may have other permissions or be a link.
-            log.unlink(missing_ok=True)
-            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            remove(folder, log.name)
+            output = os.open(log.name, _NEW_LOG, 0o600, dir_fd=folder)
             try:
-                give(SYSTEM, output, like=[folder])
+                give(SYSTEM, output, like=[str(log.parent)])
                 return self._spawn(words, known_hosts, output, lock)
             finally:
                 os.close(output)
@@ -175,7 +183,7 @@ class K0sctl:
 def running(log: Path) -> bool:
     """Whether a k0sctl still works on this log: its inherited lock lives exactly as long as it does."""
     try:
-        descriptor = os.open(_lock_path(log), os.O_RDWR)
+        descriptor = open_present_lock(SYSTEM, str(_lock_path(log)))
     except OSError:
         return False
     try:
@@ -186,6 +194,17 @@ def running(log: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _open_lock(log: Path) -> int:
+    path = _lock_path(log)
+    try:
+        return open_lock(SYSTEM, str(path), like=[str(log.parent)])
+    except OSError as error:
+        raise PrerequisiteError(
+            f"cannot open {path}: {error.strerror}",
+            hint=f"remove it, then run resume: rm {shlex.quote(str(path))}",
+        ) from error
 
 
 def _lock_path(log: Path) -> Path:

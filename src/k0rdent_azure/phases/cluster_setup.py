@@ -93,12 +93,12 @@ class ClusterSetup:
             gateway=gateway,
             api_sans=[address for host in ctx.hosts for address in (host.wireguard_ip, host.private_ip)],
         )
-        write_private_if_changed(ctx.path(cluster.config_file), document)
+        write_private_if_changed(ctx.path(cluster.config_file), document, root=ctx.workspace)
         vms = ctx.state.azure_resources.virtual_machines
         entries = [(host.wireguard_ip, 22, vms[host.name].host_key or "") for host in ctx.hosts]
         if gateway is not None:
             entries.append((gateway.host, gateway.port, gateway.host_key))
-        write_private_if_changed(ctx.path(_known_hosts()), known_hosts(entries))
+        write_private_if_changed(ctx.path(_known_hosts()), known_hosts(entries), root=ctx.workspace)
 
     async def _observe(self, ctx: Context) -> set[str]:
         """Ask each node for its k0s; record what it said; the names of those that run the wanted role."""
@@ -177,7 +177,7 @@ class ClusterSetup:
             cluster=ctx.names.deployment_id,
             user=f"{ctx.names.deployment_id}-admin",
         )
-        write_private(path, text)
+        write_private(path, text, root=ctx.workspace)
         with ctx.commit() as tx:
             tx.cluster.update(
                 version=ctx.config.software.k0s.version, api_endpoint=f"https://{leader.wireguard_ip}:6443"

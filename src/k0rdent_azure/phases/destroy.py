@@ -10,7 +10,7 @@ import asyncio
 from k0rdent_azure.errors import AzureError, K0rdentAzureError
 from k0rdent_azure.phases import arm, durations, schedule
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
-from k0rdent_azure.phases.files import remove_private
+from k0rdent_azure.phases.files import remove_if_empty, remove_private
 from k0rdent_azure.state.model import Durations
 
 #: Cloud seconds between looks where resources go one by one: each look also starts what can go by then.
@@ -135,12 +135,9 @@ def _remove_local_files(ctx: Context) -> None:
         log = f"./k0sctl-config/{ctx.names.deployment_id}-k0sctl.log"
         files += [state.k0s_cluster.config_file, state.k0s_cluster.kubeconfig_file]
         files += ["./k0sctl-config/known_hosts", log, log + ".lock"]
-    for relative in files:
-        path = ctx.path(relative)
-        # A state from elsewhere may name any path; only what lies in the workspace is ours to remove.
-        if path.resolve().is_relative_to(ctx.workspace.resolve()):
-            remove_private(path)
-    for folder in ("azure-resources", "wireguard", "k0sctl-config"):
-        path = ctx.workspace / folder
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+    # A state from elsewhere may name any path; only what lies in the workspace is ours to remove.
+    left = remove_private(map(ctx.path, files), root=ctx.workspace)
+    folders = (ctx.workspace / name for name in ("azure-resources", "wireguard", "k0sctl-config"))
+    emptied = [remove_if_empty(folder, root=ctx.workspace) for folder in folders]
+    for why in dict.fromkeys(one.why for one in [*left, *emptied] if one is not None):
+        ctx.observer.notice(f"left where it is: {why}")

@@ -86,7 +86,7 @@ def _ssh_key(ctx: Context) -> str:
     recorded = ctx.state.azure_resources.ssh_key
     if path.exists():
         public = ssh_public_from_private(path.read_text(), comment=ctx.config.ssh.key_comment)
-        _write_public_key(path, public)
+        _write_public_key(ctx, path, public)
         if recorded and recorded.public_key and recorded.public_key.split()[:2] != public.split()[:2]:
             raise HostError(
                 f"{path} is not the key that this deployment was made with",
@@ -98,23 +98,22 @@ def _ssh_key(ctx: Context) -> str:
             hint="put the key file back from a copy, then run resume; the VMs accept no other key",
         )
     else:
-        public = _new_ssh_key(path, ctx.config.ssh.key_comment).public
+        public = _new_ssh_key(ctx, path).public
     return public
 
 
-def _new_ssh_key(path: Path, comment: str) -> KeyPair:
-    pair = ssh_keypair(comment)
-    write_private(path, pair.private)
-    _write_public_key(path, pair.public)
+def _new_ssh_key(ctx: Context, path: Path) -> KeyPair:
+    pair = ssh_keypair(ctx.config.ssh.key_comment)
+    write_private(path, pair.private, root=ctx.workspace)
+    _write_public_key(ctx, path, pair.public)
     return pair
 
 
-def _write_public_key(private: Path, public: str) -> None:
+def _write_public_key(ctx: Context, private: Path, public: str) -> None:
     """Beside the private one, for its user's `ssh`; also where a run died between the two."""
     path = private.with_name(private.name + ".pub")
     if not path.exists():
-        write_private(path, public + "\n")
-        path.chmod(0o644)
+        write_private(path, public + "\n", root=ctx.workspace, mode=0o644)
 
 
 def _prepare_laptop(ctx: Context, tx: Transaction) -> None:

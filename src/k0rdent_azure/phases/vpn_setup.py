@@ -58,7 +58,9 @@ class VpnSetup:
                 for host in ctx.hosts
             ],
         )
-        changed = write_private_if_changed(ctx.path(wireguard.laptop_config.file_path), text)
+        changed = write_private_if_changed(
+            ctx.path(wireguard.laptop_config.file_path), text, root=ctx.workspace
+        )
         # A run may have died between the file and the state.
         recorded = all(wireguard.peers[host.name].endpoint == _endpoint(ctx, host) for host in ctx.hosts)
         if changed or not recorded:

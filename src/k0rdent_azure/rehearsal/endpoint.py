@@ -48,7 +48,7 @@ def _decode(type_: type, value: object) -> object:
 
 def write(directory: Path, endpoint: Endpoint) -> None:
     temporary = directory / f"{FILE}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(endpoint, enc_hook=str))
     temporary.replace(directory / FILE)

@@ -15,6 +15,8 @@ from typing import Literal, get_args
 
 import msgspec
 
+from k0rdent_azure.rehearsal.locks import open_lock, own_folder
+
 FILE = "faults.json"
 #: What goes wrong with a request or its answer.
 AnswerKind = Literal[
@@ -222,9 +224,9 @@ class Faults:
 @contextmanager
 def _changing(directory: Path) -> Iterator[list[Fault]]:
     """The faults, to be changed in place; written when the block ends without an exception."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(directory)
     path = directory / FILE
-    with (directory / "faults.lock").open("w") as lock:
+    with open_lock(directory / "faults.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         present = list_faults(directory)
         yield present

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from k0rdent_azure.rehearsal.locks import opener
+
 FILE = "exchanges.jsonl"
 
 
@@ -29,7 +31,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 def begin(directory: Path) -> None:
     """Record from now on; what was recorded is forgotten."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(directory / FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    os.close(os.open(directory / FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
 
 
 def is_on(directory: Path) -> bool:
@@ -38,7 +40,7 @@ def is_on(directory: Path) -> bool:
 
 def append(directory: Path, exchange: Exchange) -> None:
     """Where recording `is_on`."""
-    with (directory / FILE).open("ab") as file:
+    with open(directory / FILE, "ab", opener=opener) as file:
         file.write(msgspec.json.encode(exchange) + b"\n")
 
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
+from k0rdent_azure.rehearsal.locks import opener
+
 FILE = "requests.jsonl"
 
 
@@ -28,7 +30,7 @@ class RequestLog:
     """Appends; each line reaches the file at once, so that a killed service loses none."""
 
     def __init__(self, directory: Path) -> None:
-        self._file = (directory / FILE).open("a", encoding="utf-8", buffering=1)
+        self._file = open(directory / FILE, "a", encoding="utf-8", buffering=1, opener=opener)  # noqa: SIM115
 
     def append(self, method: str, path: str, status: int) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -148,7 +148,7 @@ def _identity(directory: Path) -> Identity:
 
 def _write_identity(directory: Path, identity: Identity) -> None:
     temporary = directory / f"{FILE}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(identity))
     temporary.replace(directory / FILE)

@@ -23,6 +23,7 @@ from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.rehearsal import endpoint as endpoints
 from k0rdent_azure.rehearsal import requests as request_log
 from k0rdent_azure.rehearsal.endpoint import Endpoint
+from k0rdent_azure.rehearsal.locks import open_lock, opener, own_folder
 from k0rdent_azure.rehearsal.requests import Line
 
 LOG = "service.log"
@@ -42,7 +43,7 @@ def start(directory: Path, *, speed: float, seed: int) -> Endpoint:
     does not come up.
     """
     directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(directory)
     with _locked(directory / START_LOCK):
         found = endpoint(directory)
         return found if found is not None else _spawn(directory, speed, seed)
@@ -81,7 +82,7 @@ def requests(directory: Path) -> Iterator[Line]:
 def serve_in_foreground(directory: Path, *, speed: float, seed: int) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises PrerequisiteError where another one serves already."""
     directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(directory)
     _serve(directory, speed=speed, seed=seed, ready=_announce)
 
 
@@ -93,7 +94,7 @@ def serve_detached(directory: Path, *, speed: float, seed: int) -> None:
 def _serve(directory: Path, *, speed: float, seed: int, ready: Callable[[Endpoint], None]) -> None:
     from k0rdent_azure.rehearsal.server import serve
 
-    with (directory / LOCK).open("a") as lock:
+    with open_lock(directory / LOCK) as lock:
         if not _take(lock):
             raise PrerequisiteError(
                 f"the rehearsal cloud in {directory} is served already",
@@ -112,7 +113,7 @@ def _announce(found: Endpoint) -> None:
 
 def _spawn(directory: Path, speed: float, seed: int) -> Endpoint:
     command = [sys.executable, "-m", "k0rdent_azure.rehearsal", "serve", str(directory)]
-    with (directory / LOG).open("ab") as log:
+    with open(directory / LOG, "ab", opener=opener) as log:
         process = subprocess.Popen(
             [*command, "--speed", repr(speed), "--seed", str(seed)],
             stdin=subprocess.DEVNULL,
@@ -155,7 +156,7 @@ def _take(lock: IO[str]) -> bool:
 def _lives(directory: Path) -> bool:
     """Whether a server holds the lock. The look holds it for an instant, shared, so looks do not meet."""
     try:
-        with (directory / LOCK).open("r") as lock:
+        with open_lock(directory / LOCK, make=False) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -166,6 +167,6 @@ def _lives(directory: Path) -> bool:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
+    with open_lock(path) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

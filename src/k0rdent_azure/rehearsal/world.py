@@ -98,7 +98,7 @@ class World:
     def save(self) -> None:
         """Write everything, old or new and never between. 0600: custom data holds private keys."""
         temporary = self._path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.json.encode(self._contents))
         temporary.replace(self._path)

@@ -8,8 +8,10 @@ depends on the file system between, so such a record is not taken for dead until
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shlex
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -18,7 +20,7 @@ import msgspec
 
 from k0rdent_azure.clock import Clock, SystemClock, timestamp
 from k0rdent_azure.errors import LockedError, StateError
-from k0rdent_azure.state.files import SYSTEM, Files, open_lock
+from k0rdent_azure.state.files import SYSTEM, Files, open_lock, open_present_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 #: `live`: a process holds it. `stale`: its holder died on this machine. `elsewhere`: another machine's record.
 LockCondition = Literal["free", "live", "stale", "elsewhere"]
 _RECORD_BYTES = 4096
+#: What each record begins with.
+_RECORD = b'{"id":"'
 _MEND = "free the disk or mend its permissions, then run the command again"
 
 
@@ -63,6 +67,7 @@ class RunLock:
         descriptor = self._open()
         try:
             self._lock_now(descriptor)
+            self._refuse_foreign(descriptor)
             self._refuse_elsewhere(self._record(descriptor))
             self._write(descriptor, msgspec.json.encode(_ourselves(command, clock or SystemClock())))
         except OSError as error:
@@ -95,11 +100,11 @@ class RunLock:
     def status(self) -> LockStatus:
         """Who holds the lock, or left it. Raises StateError where the file cannot be read."""
         try:
-            descriptor = self._files.open(str(self.path), os.O_RDONLY)
+            descriptor = open_present_lock(self._files, str(self.path), flags=os.O_RDONLY)
         except FileNotFoundError:
             return LockStatus(condition="free")
         except OSError as error:
-            raise StateError(f"cannot open {self.path}: {error.strerror}", hint=_MEND) from error
+            raise _cannot_open(self.path, error) from error
         try:
             self._files.lock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             record = self._record(descriptor)
@@ -117,11 +122,11 @@ class RunLock:
         Raises LockedError where the holder lives, StateError where `identity` is not the id in the record.
         """
         try:
-            descriptor = self._files.open(str(self.path), os.O_RDWR)
+            descriptor = open_present_lock(self._files, str(self.path))
         except FileNotFoundError:
             raise _nothing_locked() from None
         except OSError as error:
-            raise StateError(f"cannot open {self.path}: {error.strerror}", hint=_MEND) from error
+            raise _cannot_open(self.path, error) from error
         try:
             self._lock_now(descriptor)
             record = self._record(descriptor)
@@ -143,9 +148,7 @@ class RunLock:
         try:
             return open_lock(self._files, str(self.path), like=self._like)
         except OSError as error:
-            raise StateError(
-                f"cannot open {self.path}: {error.strerror}", hint="is the folder writable?"
-            ) from error
+            raise _cannot_open(self.path, error) from error
 
     def _lock_now(self, descriptor: int) -> None:
         import time
@@ -167,17 +170,30 @@ class RunLock:
 
     def _record(self, descriptor: int) -> Holder | None:
         """What stands in the file. Raises OSError: that it cannot be read does not say that there is none."""
-        size = self._files.stat(descriptor).st_size
-        # A second descriptor reads from the start, whatever was read of this one.
-        again = self._files.open(str(self.path), os.O_RDONLY)
-        try:
-            content = self._files.read(again, _RECORD_BYTES) if size else b""
-        finally:
-            self._files.close(again)
+        content = self._content(descriptor)
         try:
             return msgspec.json.decode(content, type=Holder)
         except msgspec.DecodeError:
             return None
+
+    def _content(self, descriptor: int) -> bytes:
+        """The first bytes of the file. Raises OSError."""
+        size = self._files.stat(descriptor).st_size
+        # A second descriptor reads from the start, whatever was read of this one.
+        again = open_present_lock(self._files, str(self.path), flags=os.O_RDONLY)
+        try:
+            return self._files.read(again, _RECORD_BYTES) if size else b""
+        finally:
+            self._files.close(again)
+
+    def _refuse_foreign(self, descriptor: int) -> None:
+        """What is no record, whole or cut off by a crash, was not written by a run: it is somebody's file."""
+        content = self._content(descriptor).rstrip(b"\0").replace(b" ", b"")
+        if content[: len(_RECORD)] != _RECORD[: len(content)]:
+            raise StateError(
+                f"{self.path} is not a lock file: it holds something else, which is left as it is",
+                hint=f"move it out of the way: mv {shlex.quote(str(self.path))} {shlex.quote(f'{self.path}.old')}",
+            )
 
     def _live_record(self, descriptor: int) -> Holder | None:
         """Of a holder that is known to live, as far as it can be told who it is."""
@@ -237,6 +253,13 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _cannot_open(path: Path, error: OSError) -> StateError:
+    hint = "is the folder writable?"
+    if error.errno == errno.EINVAL:
+        hint = f"move it out of the way: mv {shlex.quote(str(path))} {shlex.quote(f'{path}.old')}"
+    return StateError(f"cannot open {path}: {error.strerror}", hint=hint)
 
 
 def _nothing_locked() -> StateError:

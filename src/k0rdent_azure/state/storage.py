@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from k0rdent_azure.errors import StateError, StateInvalidError, StateNotFoundError
-from k0rdent_azure.state.files import SYSTEM, Files, give, make_folder, open_lock
+from k0rdent_azure.state.files import NO_FOLDER, SYSTEM, Files, give, make_folder, open_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +148,10 @@ class FileStorage:
             descriptor = open_lock(self._files, self._lock, like=(self.path, self.folder))
         except OSError as error:
             raise StateError(
-                f"cannot open {self._lock}: {error.strerror}", hint="is the folder writable?"
+                f"cannot open {self._lock}: {error.strerror}",
+                hint=f"rm {shlex.quote(self._lock)}"
+                if error.errno == errno.EINVAL
+                else "is the folder writable?",
             ) from error
         try:
             try:
@@ -232,7 +236,10 @@ class FileStorage:
         All of it is safe there before the first of it goes here, and the document goes last: whenever this stops,
         it can be run again.
         """
-        target = os.path.realpath(folder)
+        # Through links only up to the folder of all archives, which has to be one.
+        given = os.path.abspath(folder)  # noqa: PTH100
+        above, _, name = given.rpartition("/")
+        target = f"{os.path.realpath(os.path.dirname(above))}/{os.path.basename(above)}/{name}"  # noqa: PTH119, PTH120
         own = [str(path) for path in self.beside()]
         try:
             self._make_folder(os.path.dirname(target))  # noqa: PTH120
@@ -258,22 +265,25 @@ class FileStorage:
             self._copy(f"{path}/{name}", f"{target}/{name}")
 
     def _remove(self, path: str) -> None:
-        if not self._is_folder(path):
+        if self._is_link(path) or not self._is_folder(path):
+            # Of a link to a folder, what its user keeps on another disk stays there.
             self._files.unlink(path)
             return
         for name in self._files.list(path):
             self._remove(f"{path}/{name}")
-        try:
-            self._files.rmdir(path)
-        except NotADirectoryError:
-            # A link to one: its user keeps that part on another disk.
-            self._files.unlink(path)
+        self._files.rmdir(path)
 
     def _make_folder(self, folder: str) -> None:
         """Make a folder that only its owner can look into, and its name safe."""
         try:
             make_folder(self._files, folder, like=(self.path, self.folder))
+            self._files.close(self._files.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
         except OSError as error:
+            if error.errno in NO_FOLDER and self._is_link(folder):
+                raise StateError(
+                    f"{folder} is a symbolic link, and nothing is written through one",
+                    hint=_in_its_place(folder),
+                ) from error
             raise StateError(f"cannot make {folder}: {error.strerror}", hint=_MEND) from error
         # Also where it was there: who made it may have died before its name was safe.
         self._confirm_folder(os.path.dirname(folder), folder)  # noqa: PTH120
@@ -366,6 +376,13 @@ class FileStorage:
         except OSError as error:
             raise StateError(f"cannot look at {path}: {error.strerror}", hint=_MEND) from error
 
+    def _is_link(self, path: str) -> bool:
+        try:
+            self._files.close(self._files.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+        except OSError as error:
+            return error.errno in (errno.ELOOP, errno.EMLINK)
+        return False
+
     def _discard(self, path: str) -> None:
         try:
             self._files.unlink(path)
@@ -385,6 +402,11 @@ class FileStorage:
                 f"{what} is written, but the disk did not confirm it: {error.strerror or error}",
                 hint="check the disk; after a crash the file may be the old version, which is whole too",
             ) from error
+
+
+def _in_its_place(folder: str) -> str:
+    link, copy = shlex.quote(folder), shlex.quote(f"{folder}.copy")
+    return f"put what it leads to in its place: cp -RL {link} {copy} && rm {link} && mv {copy} {link}"
 
 
 def _is_private(mode: int) -> bool:
