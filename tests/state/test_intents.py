@@ -48,6 +48,20 @@ def state_with(name: str, details: dict[str, Any] | None = None) -> Any:
     return document(data).state
 
 
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("seen", ["Accepted", "Running", "Canceling"])
+def test_a_submission_that_azure_still_works_on_is_pending(seen: str, act: Act) -> None:
+    """It was accepted, so its operation has ended; its VMs have no addresses yet that keys could be sent to."""
+    data = complete()
+    data["azure_resources"]["deployment"]["provisioning_state"] = seen
+    if act in TABLE["arm-deployment"].excludes:
+        with pytest.raises(StateError, match="outcome is unknown") as caught:
+            refuse(document(data).state, act)
+        assert (caught.value.hint or "").endswith("resume")
+    else:
+        refuse(document(data).state, act)
+
+
 def edited(state_data: dict[str, Any]) -> Transaction:
     return Transaction(Document(state_data, text=b"", source="test"), SystemClock())
 

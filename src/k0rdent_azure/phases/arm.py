@@ -50,7 +50,8 @@ async def put(ctx: Context, only: Collection[str], *, mark: Mark, shared: bool =
     state = ctx.state
     key = state.azure_resources.ssh_key
     # Azure refuses other custom data for a VM that exists, and after a rekey nobody has the bytes any more.
-    rekeyed = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.rekeyed_at or vm.id]
+    vms = state.azure_resources.virtual_machines
+    rekeyed = [name for name, vm in vms.items() if vm.status != "pending" and (vm.rekeyed_at or vm.id)]
     wanted = build(
         ctx.config,
         ctx.names,
@@ -115,7 +116,10 @@ def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
 
 
 def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
-    """Everything exists: ids and addresses from the deployment's outputs, and what has no output of its own."""
+    """Everything exists: ids and addresses from the deployment's outputs, and what has no output of its own.
+
+    A VM that was deleted since, or is about to be, has none of them: the outputs tell of the one before.
+    """
     group = inventory.group_id(target(ctx).subscription, ctx.names.resource_group)
     network = f"{group}/providers/Microsoft.Network"
     created, guids = {"status": "created"}, view.guids
@@ -134,7 +138,10 @@ def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
     tx.merge("azure_resources.network.nsg", {**created, **nsg})
     key = f"{group}/providers/Microsoft.Compute/sshPublicKeys/{ctx.names.ssh_key}"
     tx.merge("azure_resources.ssh_key", {**created, "id": key})
+    known = tx.state.azure_resources.virtual_machines
     for name, vm in view.virtual_machines.items():
+        if name in known and known[name].status in ("pending", "deleting"):
+            continue
         tx.merge(
             ("azure_resources", "virtual_machines", name),
             {

@@ -251,7 +251,12 @@ async def _remove_nodes(
     if not whole:
         await etcd_members.dismiss(ctx, nodes)
     vms = ctx.state.azure_resources.virtual_machines
-    staying = [host for host in nodes if host.name not in leaving_vms]
+    # Nobody has ever put k0s on a VM that has not answered yet.
+    staying = [
+        host
+        for host in nodes
+        if host.name not in leaving_vms and vms[host.name].status not in ("pending", "creating")
+    ]
     await asyncio.gather(*(ctx.ssh.run(ctx.public_target(host, vms[host.name]), RESET) for host in staying))
 
 

@@ -209,10 +209,23 @@ def refuse(state: State, act: Act, *, program: str = PROGRAM) -> None:
 
 
 def _pending(state: State) -> dict[str, str]:
-    """What is pending, with its target. A VM that is to go may say so without an operation: older states have none."""
+    """What is pending, with its target. A VM that is to go may say so without an operation: older states have none.
+
+    A submission that Azure accepted is pending, too, until it is known how it ended.
+    """
+    azure = state.azure_resources
     found = {name: operation.target for name, operation in state.pending_operations.items()}
-    leaving = [name for name, vm in state.azure_resources.virtual_machines.items() if vm.status == "deleting"]
-    return {REMOVAL.name: ", ".join(leaving), **found} if leaving else found
+    leaving = [name for name, vm in azure.virtual_machines.items() if vm.status == "deleting"]
+    if leaving:
+        found.setdefault(REMOVAL.name, ", ".join(leaving))
+    at_work = azure.deployment.provisioning_state if azure.deployment else None
+    if azure.deployment and at_work not in (None, *_ENDED):
+        found.setdefault(SUBMISSION.name, azure.deployment.id)
+    return found
+
+
+#: Provisioning states of a deployment record that ARM does not change any more.
+_ENDED = ("Succeeded", "Failed", "Canceled")
 
 
 _WORDS: Mapping[Act, str] = {
