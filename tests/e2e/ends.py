@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from tests.e2e.neighbours import held, is_theirs
 from tests.e2e.points import DRAWN
 
 #: Times, counts, and what says how a run went rather than what it made.
@@ -23,6 +24,8 @@ PASSING = {
     "seconds",
     "created_at",
     "detail",
+    "generation",
+    "claim",
 }
 #: Drawn at random; whether they stay what they were is another question (`identity`).
 RANDOM = {
@@ -99,15 +102,14 @@ def creations(workspace: Path) -> Counter[str]:
 
 def holds(workspace: Path) -> set[str]:
     """Every group, resource and deployment record that exists now."""
-    held = world(workspace)
-    return {str(each).lower() for kind in ("groups", "resources", "deployments") for each in held[kind]}
+    return held(workspace / ".rehearsal")
 
 
 def orphans(workspace: Path) -> list[str]:
     """Resources of the cloud that the state does not know; a disk goes with its VM."""
     known = {text.lower() for text in _strings(load(workspace)["azure_resources"])}
     made = [str(each).lower() for each in world(workspace)["resources"]]
-    return [each for each in made if each not in known and _owner(each) not in known]
+    return [each for each in made if each not in known and _owner(each) not in known and not is_theirs(each)]
 
 
 def _owner(resource: str) -> str:
@@ -124,4 +126,8 @@ def accepted(workspace: Path) -> int:
     """How many deployments ARM took as new."""
     log = (workspace / ".rehearsal" / "requests.jsonl").read_text().splitlines()
     lines = [json.loads(line) for line in log]
-    return sum(1 for line in lines if line["method"] == "PUT" and line["status"] == 201)
+    return sum(
+        1
+        for line in lines
+        if line["method"] == "PUT" and line["status"] == 201 and "/deployments/" in line["path"]
+    )

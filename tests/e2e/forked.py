@@ -20,6 +20,7 @@ from pathlib import Path
 
 import k0rdent_azure
 from k0rdent_azure.cli.main import main
+from k0rdent_azure.cli.workspace import REHEARSAL_DIR
 from k0rdent_azure.rehearsal import endpoint, service
 from tests.e2e.points import Points, install
 
@@ -48,34 +49,66 @@ def preload() -> None:
 
 
 @dataclass(frozen=True)
+class Started:
+    """A command that is running; `wait` has to be called once."""
+
+    words: tuple[str, ...]
+    pid: int
+    output: Path
+
+    def wait(self) -> Ended:
+        _, status = os.waitpid(self.pid, 0)
+        return Ended(self.words, os.waitstatus_to_exitcode(status), self.output.read_text(errors="replace"))
+
+
+@dataclass(frozen=True)
 class Forked:
-    """The command line in one workspace."""
+    """The command line in one workspace. With `shared`, its rehearsal cloud is in that folder.
+
+    `witness` is called in each process of the product, and in that of the cloud, before it begins.
+    """
 
     workspace: Path
     speed: float
     seed: int = 0
+    shared: Path | None = None
+    witness: Callable[[], None] | None = None
+
+    @property
+    def cloud(self) -> Path:
+        """The folder of its rehearsal cloud."""
+        return self.shared or self.workspace / ".rehearsal"
 
     def run(self, *words: str, points: Points | None = None) -> Ended:
         """One command, to its end or to its kill."""
+        return self.start(*words, points=points).wait()
+
+    def start(self, *words: str, points: Points | None = None) -> Started:
+        """Like `run`, without waiting for the end."""
         output = self.workspace.parent / f"{self.workspace.name}.out"
 
         def command() -> int:
             if points is not None:
                 install(points)
+            if self.witness is not None:
+                self.witness()
             return main(["-C", str(self.workspace), *words])
 
-        pid = _fork(command, output, {"K0RDENT_AZURE_REHEARSAL_SPEED": repr(self.speed)})
-        _, status = os.waitpid(pid, 0)
-        return Ended(words, os.waitstatus_to_exitcode(status), output.read_text(errors="replace"))
+        environ = {"K0RDENT_AZURE_REHEARSAL_SPEED": repr(self.speed)}
+        if self.shared is not None:
+            environ[REHEARSAL_DIR] = str(self.shared)
+        return Started(words, _fork(command, output, environ), output)
 
     def serve(self) -> int:
         """Start the rehearsal cloud of the workspace; returns its process."""
-        directory = self.workspace / ".rehearsal"
+        directory = self.cloud
         directory.mkdir(mode=0o700, exist_ok=True)
 
         def cloud() -> int:
             os.setsid()
             signal.alarm(LIFE)
+            if self.witness is not None:
+                self.witness()
             service.serve_detached(directory, speed=self.speed, seed=self.seed)
             return 0
 

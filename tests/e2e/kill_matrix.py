@@ -4,7 +4,9 @@
 
 An undisturbed run says which points there are and what the end is. Then, for each point: the command is killed there;
 `status` answers, `state check` finds nothing; the command that goes on (`resume`, or `destroy` again) reaches the same
-end. The result is one line of JSON for each point in FOLDER/results-*.jsonl, and the figures on standard output.
+end. Of each SCENARIO there are two: the deployment has a group of its own, or it is "SCENARIO, in a group" of the
+user's, beside strangers. The result is one line of JSON for each point in FOLDER/results-*.jsonl, and the figures on
+standard output.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tests.e2e import ends
@@ -43,7 +46,7 @@ DRIFT = (
     ("rehearse", "fault", "vm-deleted", "--vm", "k0s-worker-1"),
     ("rehearse", "fault", "tags-removed", "--resource", "k0s-worker-2"),
 )
-SCENARIOS = {
+ALONE = {
     "deploy": Scenario((), DEPLOY, RESUME),
     "give up": Scenario((), DEPLOY, DESTROY, gives_up=True),
     "destroy": Scenario((DEPLOY,), DESTROY, DESTROY),
@@ -61,6 +64,8 @@ SCENARIOS = {
         moved=EVERYTHING,
     ),
 }
+IN_A_GROUP = ", in a group"
+SCENARIOS = ALONE | {f"{name}{IN_A_GROUP}": replace(each, group=True) for name, each in ALONE.items()}
 
 
 def kill_at(stage: Stage, point: str, name: str, end: End) -> Result:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from k0rdent_azure.config.topology import Names
-from tests.e2e import ends
+from tests.e2e import ends, neighbours
 from tests.e2e.forked import KILLED, Ended, Forked, preload
 from tests.e2e.points import STATE, Points
 from tests.e2e.test_deployment import identity
@@ -42,6 +42,7 @@ class Scenario:
 
     With `snapshot_at`, a first deployment is killed at that point and a snapshot taken, which `SNAPSHOT` stands for.
     With `while_pending`, `onward` goes on only while that operation is pending; after that, it would do another thing.
+    With `group`, the deployment is in a group of the user's, beside strangers; otherwise these are elsewhere.
     `moved` is the VM that `command` makes once more, which gives it another address, or EVERYTHING for what it removes.
     With `gives_up`, `onward` does not go on with `command` but undoes it, however far it came.
     """
@@ -53,6 +54,7 @@ class Scenario:
     while_pending: str | None = None
     gives_up: bool = False
     moved: str = ""
+    group: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,10 @@ class End:
     made: Counter[str]
     held: int
     files: frozenset[str]
+    strangers: dict[str, str]
 
 
-NOWHERE = End(None, Counter(), 0, frozenset())
+NOWHERE = End(None, Counter(), 0, frozenset(), {})
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -92,6 +95,7 @@ class Stage:
         self.base.mkdir(parents=True)
         with served(Forked(self.base, SPEED)) as product:
             done(product.run("init", "--template", "minimal", "--cloud", "rehearsal", "--yes"))
+            move_in(product, group=self.scenario.group)
             if self.scenario.snapshot_at:
                 self._take_snapshot(product, self.scenario.snapshot_at)
             for words in self.scenario.before:
@@ -144,7 +148,21 @@ def the_end(workspace: Path) -> End:
     if not (workspace / ".rehearsal" / "world.json").exists():
         return NOWHERE
     state = ends.essence(ends.load(workspace)) if (workspace / STATE).exists() else None
-    return End(state, ends.creations(workspace), len(ends.holds(workspace)), ends.files(workspace))
+    return End(
+        state,
+        ends.creations(workspace),
+        len(ends.holds(workspace)),
+        ends.files(workspace),
+        neighbours.strangers(workspace / ".rehearsal"),
+    )
+
+
+def move_in(product: Forked, *, group: bool) -> None:
+    """Strangers, beside the deployment; with `group`, in one group with it, which the configuration then names."""
+    where = neighbours.TEAM if group else neighbours.ELSEWHERE
+    neighbours.move_in(product.cloud, where)
+    if group:
+        neighbours.use_group(product.workspace, where)
 
 
 def judge(
@@ -163,11 +181,7 @@ def judge(
     """
     found = the_end(workspace)
     vm = f"azure_resources.virtual_machines.{again}."
-    allowed = (
-        (f"{vm}availability_zone", f"{vm}full_zones", "azure_resources.deployment.generation")
-        if again
-        else ()
-    )
+    allowed = (f"{vm}availability_zone", f"{vm}full_zones") if again else ()
     yield from (
         line for line in ends.differences(found.state, end.state) if not line.startswith(allowed or "\0")
     )
@@ -180,6 +194,7 @@ def judge(
         yield f"the cloud holds {found.held} things, not {end.held}"
     if found.files != end.files:
         yield f"files left: {sorted(found.files - end.files)}, missing: {sorted(end.files - found.files)}"
+    yield from neighbours.changed(end.strangers, found.strangers)
     # None where the answer was lost; that there is one is what `made` and `held` say.
     if not again and ends.accepted(workspace) > 1:
         yield f"{ends.accepted(workspace)} deployments were accepted as new"

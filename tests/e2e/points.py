@@ -5,7 +5,8 @@
 
 A point is the moment before or after one act at the product's edge: an ARM request (each attempt of it), an SSH
 probe or command (on a host or on the gateway), a commit of the state (the rename that makes it so) or its removal,
-a file beside it, the start of a tool. Nothing in the product knows of this: its edges are wrapped in this process.
+a snapshot that is written or removed, a file beside it, the start of a tool. Nothing in the product knows of this: its
+edges are wrapped in this process.
 
 The name of a point is what is done, which time it is that this is done, and before or after. Operations on several
 hosts come in another order in each run, so they are counted for each host and command, never across them: the name of a
@@ -35,6 +36,8 @@ from k0rdent_azure.state import inside
 from k0rdent_azure.state.files import SystemFiles
 
 STATE = "deployment-state.yaml"
+#: What the name of the folder with its snapshots ends with.
+SNAPSHOTS = ".snapshots"
 #: Characters of a command that go into a name; what follows tells no two commands of one host apart.
 SHOWN = 60
 #: What differs between two deployments: their ids, and what is drawn at random.
@@ -44,10 +47,12 @@ PHASE = re.compile(rb'deployment_phase: "(\w+)"')
 
 @dataclass
 class Points:
-    """Counts what is done; at the point `kill` the process ends as if its power was cut."""
+    """Counts what is done; at the point `kill`, or at the `nth`, the process ends as if its power was cut."""
 
     kill: str | None
     listed: Path | None
+    nth: int | None = None
+    reached: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
 
@@ -66,7 +71,8 @@ class Points:
         if self.listed is not None:
             with self.listed.open("a") as out:
                 out.write(f"{time.monotonic() - self.started:.2f} {point}\n")
-        if point == self.kill:
+        self.reached += 1
+        if point == self.kill or self.reached == self.nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -115,21 +121,29 @@ def _wrap_commits(points: Points) -> None:
     rename = SystemFiles.rename
 
     def counted(self: SystemFiles, source: str, target: str) -> None:
-        if os.path.basename(target) != STATE:  # noqa: PTH119
+        if Path(target).name == STATE:
+            found = PHASE.search(Path(source).read_bytes())
+            what = f"commit {found[1].decode() if found else '-'}"
+        elif Path(target).parent.name.endswith(SNAPSHOTS):
+            what = "snapshot"
+        else:
             rename(self, source, target)
             return
-        found = PHASE.search(Path(source).read_bytes())
-        name = points.begin(f"commit {found[1].decode() if found else '-'}")
+        name = points.begin(what)
         rename(self, source, target)
         points.end(name)
 
     unlink = SystemFiles.unlink
 
     def counted_unlink(self: SystemFiles, path: str) -> None:
-        if os.path.basename(path) != STATE:  # noqa: PTH119
+        if Path(path).name == STATE:
+            what = "removal of the state"
+        elif Path(path).parent.name.endswith(SNAPSHOTS) and Path(path).suffix == ".gz":
+            what = "removal of a snapshot"
+        else:
             unlink(self, path)
             return
-        name = points.begin("removal of the state")
+        name = points.begin(what)
         unlink(self, path)
         points.end(name)
 

@@ -18,9 +18,12 @@ pytestmark = pytest.mark.e2e
 SAMPLE = 6
 
 
-def test_every_fault_at_every_request(tmp_path: Path) -> None:
-    drawn = () if EXHAUSTIVE else ("--sample", SAMPLE, "--seed", 1)
-    done = matrix("fault_matrix", tmp_path / "runs", "--jobs", 2, *drawn)
+@pytest.mark.parametrize("where", ["--group", ""], ids=["in a group", "alone"])
+def test_every_fault_at_every_request(where: str, tmp_path: Path) -> None:
+    if where and not EXHAUSTIVE:
+        pytest.skip("set K0RDENT_AZURE_EXHAUSTIVE=1 (make test-all)")
+    drawn = [] if EXHAUSTIVE else ["--sample", SAMPLE, "--seed", 1]
+    done = matrix("fault_matrix", tmp_path / "runs", "--jobs", 2, *drawn, *filter(None, [where]))
     assert done.returncode == 0, done.stderr
     sys.stdout.write(done.stdout)
     figures = json.loads(done.stdout)

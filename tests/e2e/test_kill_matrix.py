@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.kill_matrix import IN_A_GROUP
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ class Share:
 
 #: What was found: half-written keys that stayed, a key that nobody knew of, a VPN to an address of before, a deployment
 #: that was adopted when it was done and then submitted again.
-SCENARIOS = {
+ALONE = {
     "deploy": Share(300, drawn=6, found=("file ID-ssh-key #1 before",)),
     "give up": Share(300, found=("file ID-ssh-key #1 before", "file ID-ssh-key #1 after")),
     "destroy": Share(25, drawn=3),
@@ -43,6 +45,9 @@ SCENARIOS = {
     "rollback": Share(15),
     "rollback-all": Share(15),
 }
+#: All of them in a group of the user's, too; what is not named above is left to `make test-all`.
+SCENARIOS = {f"{name}{IN_A_GROUP}": Share(share.least) for name, share in ALONE.items()} | ALONE
+SCENARIOS["destroy, in a group"] = Share(40, drawn=2)
 #: What the killed run waited for may be there sooner than in the undisturbed one; then it ends before its point.
 PASSED = 0.7
 

@@ -22,7 +22,8 @@ examples:
   k0rdent-azure rehearse stop        end it; what it holds stays on disk
   k0rdent-azure rehearse reset       end it and forget everything
 
-K0RDENT_AZURE_REHEARSAL_SPEED (60) is its speed, K0RDENT_AZURE_REHEARSAL_SEED (0) its seed.
+K0RDENT_AZURE_REHEARSAL_SPEED (60) is its speed, K0RDENT_AZURE_REHEARSAL_SEED (0) its seed, and
+K0RDENT_AZURE_REHEARSAL_DIR (.rehearsal in the workspace) its folder, which several workspaces can share.
 """
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "k0rdent.yaml"
 STATE_NAME = "deployment-state.yaml"
+#: Names the folder of the rehearsal cloud, so that several workspaces can share one.
+REHEARSAL_DIR = "K0RDENT_AZURE_REHEARSAL_DIR"
 
 
 class Workspace(msgspec.Struct, frozen=True):
@@ -41,7 +43,9 @@ class Workspace(msgspec.Struct, frozen=True):
 
     @property
     def rehearsal_dir(self) -> Path:
-        return self.directory / ".rehearsal"
+        """What the rehearsal cloud keeps: in the workspace, unless the environment names another folder."""
+        shared = os.environ.get(REHEARSAL_DIR, "")
+        return Path(shared).absolute() if shared else self.directory / ".rehearsal"
 
     def store(self, clock: SystemClock | None = None) -> FileStore:
         from k0rdent_azure.state.store import FileStore
