@@ -310,7 +310,7 @@ OTHERS = [
                 "2023-11-01",
             )
         ],
-        ["unexpected critical securityRules db - restore"],
+        ["unexpected critical securityRules db - none"],
     ),
 ]
 

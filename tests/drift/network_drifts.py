@@ -29,7 +29,7 @@ ADDRESSES = [
     Case(
         "address attached elsewhere",
         [own(ADDRESS, "ipConfiguration.id", "/x/networkInterfaces/other/ipConfigurations/primary")],
-        [f"changed critical {_IP} attached_to restore"],
+        [f"changed critical {_IP} attached_to none"],
     ),
     Case(
         "address dynamic",
@@ -55,23 +55,23 @@ RULES = [
     Case(
         "rule added",
         [Fault(kind="rule-added", rule="AllowAll", port="*", protocol="*", source="*", priority=100)],
-        ["unexpected critical securityRules AllowAll - restore"],
+        ["unexpected critical securityRules AllowAll - none"],
     ),
-    Case("HTTPS opened", [another_rule("web")], ["unexpected critical securityRules web - restore"]),
+    Case("HTTPS opened", [another_rule("web")], ["unexpected critical securityRules web - none"]),
     Case(
         "all shut",
         [another_rule("shut", access="Deny", priority=100)],
-        ["unexpected critical securityRules shut - restore"],
+        ["unexpected critical securityRules shut - none"],
     ),
     Case(
         "way out opened",
         [another_rule("out", direction="Outbound")],
-        ["unexpected info securityRules out - restore"],
+        ["unexpected info securityRules out - none"],
     ),
     Case(
         "way out shut",
         [another_rule("out", direction="Outbound", access="Deny")],
-        ["unexpected critical securityRules out - restore"],
+        ["unexpected critical securityRules out - none"],
     ),
     Case(
         "SSH opened to all",
@@ -124,7 +124,20 @@ RULES = [
     Case(
         "rule renamed",
         [own(NSG, "securityRules.1.name", "wg")],
-        [f"missing critical {_WG} - restore", "unexpected critical securityRules wg - restore"],
+        [f"missing critical {_WG} - none", "unexpected critical securityRules wg - none"],
+    ),
+    Case(
+        "SSH moved, and another rule in its place",
+        [rule(0, "priority", 900), another_rule("theirs", priority=1000)],
+        [f"changed critical {_SSH} priority none", "unexpected critical securityRules theirs - none"],
+    ),
+    Case(
+        "SSH removed, and another rule of the other direction",
+        [
+            another_rule("theirs", priority=1000, direction="Outbound"),
+            Fault(kind="rule-removed", rule="AllowSSH"),
+        ],
+        [f"missing critical {_SSH} - restore", "unexpected info securityRules theirs - none"],
     ),
 ]
 
@@ -133,12 +146,17 @@ NETWORKS = [
     Case(
         "more of a network",
         [own(VNET, "addressSpace.addressPrefixes.1", "10.9.0.0/16")],
+        [f"changed warning {_NET} address_prefixes none"],
+    ),
+    Case(
+        "another network in place of ours",
+        [own(VNET, "addressSpace.addressPrefixes", ["10.9.0.0/16"])],
         [f"changed warning {_NET} address_prefixes restore"],
     ),
     Case(
         "other DNS servers",
         [own(VNET, "dhcpOptions.dnsServers", ["10.0.0.4"])],
-        [f"changed warning {_NET} dns_servers restore"],
+        [f"changed warning {_NET} dns_servers none"],
     ),
     Case(
         "peered",
@@ -163,12 +181,12 @@ NETWORKS = [
     Case(
         "subnet with routes",
         [subnet("routeTable", {"id": "/x/routes"})],
-        [f"changed critical {_SUB} route_table restore"],
+        [f"changed critical {_SUB} route_table none"],
     ),
     Case(
         "subnet with NAT",
         [subnet("natGateway", {"id": "/x/nat"})],
-        [f"changed warning {_SUB} nat_gateway restore"],
+        [f"changed warning {_SUB} nat_gateway none"],
     ),
     Case(
         "one more subnet",

@@ -107,7 +107,7 @@ async def test_a_rule_that_a_policy_adds_is_known_and_one_that_it_takes_is_misse
         faults.add(made.world.directory, another_rule("policy", destinationPortRange="80"))
         assert told(await compared(made)) == [
             missed,
-            "unexpected critical securityRules policy - restore",
+            "unexpected critical securityRules policy - none",
         ]
 
 

@@ -32,7 +32,7 @@ async def test_what_others_have_in_their_group_is_theirs(tmp_path: Path) -> None
             faults.add(made.world.directory, step)
         assert told(await compared(made)) == [
             f"missing critical networkInterfaces {NIC} - recreate",
-            "unexpected critical securityRules open - restore",
+            "unexpected critical securityRules open - none",
             "unexpected info storageAccounts their-data - none",
         ]
 
@@ -72,3 +72,18 @@ async def test_names_are_quoted_where_they_go_into_a_shell(tmp_path: Path) -> No
         assert "--ids '/subscriptions/" in opened.action
         assert NSG in opened.action
         assert tag.action == "put it back: k0rdent-azure validate --repair"
+
+
+async def test_a_rule_in_the_place_of_ours_is_named_with_where_to_move_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, make_config(controllers=1, workers=1)) as made:
+        await deploy_unseen(made)
+        for step in (
+            Fault(kind="rule-removed", rule="AllowSSH"),
+            another_rule("it's mine", priority=1000),
+        ):
+            faults.add(made.world.directory, step)
+        missed = (await compared(made)).findings[0]
+        assert (missed.kind, missed.name, missed.repair) == ("missing", "AllowSSH", "none")
+        assert "has its priority 1000" in missed.action
+        assert missed.action.endswith("--priority 1001")
+        assert f"{NSG}/securityRules/it'\"'\"'s mine'" in missed.action

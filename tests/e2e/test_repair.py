@@ -41,8 +41,8 @@ def test_many_drifts_are_repaired_at_once(product: Product) -> None:
         "steps": [
             "make VM k0s-worker-1 anew",
             "start VM k0s-worker-2",
-            "send VM k0s-controller-2 again as it should be",
-            "send network, rules, SSH key and group again as they should be",
+            "put VM k0s-controller-2 right; what others added to it stays",
+            "put network, rules, SSH key and group right; what others added to them stays",
         ],
     }
     assert findings(product, expect=11) == found

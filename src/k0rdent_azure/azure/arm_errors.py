@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/common-deplo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ WRAPPERS = frozenset(
 MAX_DEPTH = 12
 #: Characters of ARM's own words that are kept.
 MAX_TEXT = 500
+#: At the end of the name of a VM's disk where an earlier one was kept.
+_NUMBER = re.compile(r"-\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ def vm_of(resource_id: str | None) -> str | None:
         return None
     name = name_of(resource_id) or ""
     kind = resource_id.rstrip("/").rsplit("/", 2)[-2].lower() if resource_id.count("/") > 2 else ""
+    if kind == "disks":
+        name = _NUMBER.sub("", name)
     suffix = {"networkinterfaces": "VMNic", "publicipaddresses": "PublicIP", "disks": "OsDisk"}.get(kind)
     if kind == "virtualmachines":
         return name

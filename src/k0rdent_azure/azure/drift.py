@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from k0rdent_azure.azure import drift_blocked
 from k0rdent_azure.azure.drift_actions import action
 from k0rdent_azure.azure.drift_baseline import EXISTS, Change, Difference, Known, differences
 from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts
@@ -67,7 +68,7 @@ def compare(
         and not _parent_unexpected(resource, wanted, found)
         for each in _unexpected(resource, known)
     )
-    return worst_first(findings)
+    return worst_first(drift_blocked.left(findings, wanted.resources, found.resources))
 
 
 def _group_gone(wanted: Wanted) -> Finding:

@@ -12,6 +12,8 @@ from k0rdent_azure.state.finding import Finding
 
 #: What ends most kinds of drift, after a preview.
 _REPAIR = "k0rdent-azure validate --repair"
+#: What others may add to the network; where nothing of ours is missing, no repair touches it.
+_ADDABLE = frozenset({"address_prefixes", "dns_servers", "peerings", "route_table", "nat_gateway"})
 
 
 def action(finding: Finding, *, is_spot: bool = False) -> str:
@@ -37,6 +39,10 @@ def _changed(finding: Finding, *, is_spot: bool) -> str:
         return _start(finding, is_spot=is_spot)
     if field.startswith("tags.") and finding.expected is None:
         return "leave it, or say why it is there in an ignore rule"
+    if field == "attached_to" and finding.repair == "none":
+        return f"somebody uses it; see where: az network public-ip show --query ipConfiguration.id --ids {resource}"
+    if field in _ADDABLE and finding.repair == "none":
+        return "somebody added it, and no repair takes it away: leave it, with an ignore rule that says why"
     if finding.severity == "info" and field == "provisioning_state":
         return "something is being done with it; look again in a few minutes"
     find_out = f"az monitor activity-log list --resource-id {resource}"

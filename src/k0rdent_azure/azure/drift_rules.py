@@ -21,6 +21,7 @@ from k0rdent_azure.azure.drift_facts import (
     ResourceFacts,
 )
 from k0rdent_azure.azure.drift_values import NOTHING, Fact
+from k0rdent_azure.azure.merged_lists import prefixes
 from k0rdent_azure.state.finding import FindingKind, Repair, Severity
 
 #: States of a resource that something is being done with; it will have another one soon.
@@ -109,13 +110,24 @@ def judge(
         and fnmatchcase(type_.lower(), row.type.lower())
         and fnmatchcase(field.lower(), row.field.lower())
     )
-    return Verdict(row.severity, row.repair)
+    return Verdict(row.severity, "none" if _is_theirs(field, wanted, found) else row.repair)
+
+
+def _is_theirs(field: str, wanted: Fact | None, found: Fact | None) -> bool:
+    """Whether a difference is only something that others added, or use: nothing of ours is there to be put back."""
+    if wanted is None or found is None:
+        return False
+    if field == "address_prefixes":
+        there = found.key.split(",")
+        return set(prefixes(there, wanted.key.split(","))) == set(there)
+    # An address that was taken elsewhere is in use there.
+    return not wanted.key or (field == "attached_to" and bool(found.key))
 
 
 def judge_unexpected(resource: ResourceFacts) -> Verdict:
-    """A rule that nobody wanted opens a door (or shuts the one that we use); other things are somebody's own."""
+    """A rule that nobody wanted opens a door (or shuts the one that we use). It is somebody's own, as all else is."""
     if resource.type != RULE:
         return judge("unexpected", resource.type)
     inbound = resource.fields.get("direction", NOTHING).key == "inbound"
     denies = resource.fields.get("access", NOTHING).key == "deny"
-    return Verdict("critical" if inbound or denies else "info", "restore")
+    return Verdict("critical" if inbound or denies else "info", "none")

@@ -11,6 +11,7 @@ from k0rdent_azure.azure.drift_facts import ADDRESS, DISK, GROUP, NETWORK, NIC, 
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import group_id, resource_group
 from k0rdent_azure.azure.merging import Existing
+from k0rdent_azure.azure.sparing import Spared
 from k0rdent_azure.errors import AzureRequestError
 
 Body = dict[str, object]
@@ -29,13 +30,15 @@ _VERSIONS: Mapping[str, str] = {
 }
 
 
-async def read(client: ArmClient, subscription: str, group: str, types: Collection[str]) -> Existing:
+async def read(
+    client: ArmClient, subscription: str, group: str, types: Collection[str], accepted: Spared | None = None
+) -> Existing:
     """Everything of these types: one request for each, more only where a list has pages.
 
     Raises AzureRequestError where one cannot be read: what is not known must not be replaced.
     """
     lists = await asyncio.gather(*(_read(client, subscription, group, type_) for type_ in types))
-    return Existing([body for found in lists for body in found])
+    return Existing([body for found in lists for body in found], accepted)
 
 
 async def _read(client: ArmClient, subscription: str, group: str, type_: str) -> list[Body]:

@@ -16,15 +16,20 @@ from k0rdent_azure.azure.merged_lists import by_id, by_name, one_primary, prefix
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.resources import id_below
 from k0rdent_azure.azure.settable import settable
+from k0rdent_azure.azure.sparing import Spared, spared
 
 Body = Mapping[str, object]
 Json = dict[str, object]
 
 
 class Existing:
-    """What there is now, as ARM shows it, by type and name as Azure compares them."""
+    """What there is now, as ARM shows it, by type and name as Azure compares them.
 
-    def __init__(self, bodies: Iterable[Json] = ()) -> None:
+    Differences in `accepted` are left as they are.
+    """
+
+    def __init__(self, bodies: Iterable[Json] = (), accepted: Spared | None = None) -> None:
+        self._accepted = accepted or {}
         self._bodies = {(text(each, "type").lower(), text(each, "name").lower()): each for each in bodies}
 
     def get(self, type_: str, name: str) -> Json | None:
@@ -39,7 +44,7 @@ class Existing:
     def kept(self, wanted: Body) -> Json:
         """What to send for `wanted`: merged with what is there under its name, else as it is."""
         found = self.get(text(wanted, "type"), text(wanted, "name"))
-        return dict(wanted) if found is None else merged(found, wanted)
+        return dict(wanted) if found is None else merged(found, spared(found, wanted, self._accepted))
 
 
 def merged(found: Body, wanted: Body) -> Json:
@@ -117,8 +122,10 @@ def _machine(found: Body, wanted: Body, scope: str) -> Json:
         sent = sent if ours is None else _with(sent, f"properties.{path}", ours)
     # Another OS disk than ours is somebody's: whether it goes with the VM is not ours to say.
     disk = "properties.storageProfile.osDisk"
-    if str(_at(found, f"{disk}.name")).lower() == str(_at(wanted, f"{disk}.name")).lower():
-        sent = _with(sent, f"{disk}.deleteOption", _at(wanted, f"{disk}.deleteOption"))
+    option = _at(wanted, f"{disk}.deleteOption")
+    is_ours = str(_at(found, f"{disk}.name")).lower() == str(_at(wanted, f"{disk}.name")).lower()
+    if is_ours and option is not None:
+        sent = _with(sent, f"{disk}.deleteOption", option)
     theirs, own = (
         mappings(mapping(mapping(each, "properties"), "networkProfile"), "networkInterfaces")
         for each in (found, wanted)

@@ -199,7 +199,7 @@ def _storage(config: Config, names: Names, host: Host) -> Resource:
     return {
         "imageReference": {"publisher": publisher, "offer": offer, "sku": sku, "version": version},
         "osDisk": {
-            "name": names.os_disk(host.name),
+            "name": host.os_disk or names.os_disk(host.name),
             "createOption": "FromImage",
             "caching": "ReadWrite",
             "deleteOption": "Delete",

@@ -194,7 +194,11 @@ def _group_template(
     if not shared:
         # ARM refuses a dependency on what is not in the template.
         found = [_without_dependencies(each, network) for each in found]
-    answering = [each for each in found if with_baseline or not there.holds(each)]
+    answers = [
+        _as_deployed(each, brief=there.holds(each))
+        for each in found
+        if with_baseline or not there.holds(each)
+    ]
     machines = {host.name: _output(names, host) for host in hosts if host.name in chosen}
     return {
         "$schema": GROUP_SCHEMA,
@@ -203,7 +207,7 @@ def _group_template(
         "resources": [there.kept(each) for each in found],
         "outputs": {
             "virtualMachines": {"type": "object", "value": machines},
-            "baseline": {"type": "object", "value": dict(map(_as_deployed, answering))},
+            "baseline": {"type": "object", "value": dict(answers)},
             "incarnations": {
                 "type": "object",
                 "value": {key: shown for each in found for key, shown in _incarnation(each).items()},
@@ -219,15 +223,16 @@ def _without_dependencies(resource: Mapping[str, object], ids: Collection[Expres
     return {**resource, "dependsOn": [each for each in needed if each not in ids]}
 
 
-def _as_deployed(resource: Mapping[str, object]) -> tuple[str, Expression]:
+def _as_deployed(resource: Mapping[str, object], *, brief: bool) -> tuple[str, Expression]:
     """A resource's id below the group, and the expression for what Azure shows of it once it is there.
 
-    Nothing secret is in it: ARM never shows custom data. Of an interface only what its group's list shows is compared
-    later, and the outputs of 200 VMs need not be a third larger.
+    Nothing secret is in it: ARM never shows custom data. `brief` is for what was there before, and may hold what others
+    added to it. Of an interface only what its group's list shows is compared later, and the outputs of 200 VMs need not
+    be a third larger.
     """
     kind, name, version = (str(resource[key]) for key in ("type", "name", "apiVersion"))
     shown = call("reference", resources.resource_id(kind, name), version, "Full")
-    if kind == "Microsoft.Network/networkInterfaces":
+    if brief or kind == "Microsoft.Network/networkInterfaces":
         shown = call("createObject", "location", shown.property("location"), "tags", shown.property("tags"))
     return f"{kind}/{name}", shown
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.belongings_look import look_at_belongings
 from k0rdent_azure.cli.comparing import EXIT_CODES, look, show
 from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.quorum_look import look_at_etcd
@@ -15,6 +16,7 @@ from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.report.text import clean
 
 if TYPE_CHECKING:
+    from k0rdent_azure.azure.belongings import Belongings
     from k0rdent_azure.phases.repair import RepairPlan
     from k0rdent_azure.report.findings import Validation
 
@@ -29,14 +31,15 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
     document = workspace.store().read()
     refuse(document.state, "repair", program=workspace.program)
     config, names = snapshot_of(workspace)
-    wanted = plan(told.findings, config, names, document.state)
+    wanted = plan([*told.findings, *told.ignored], config, names, document.state)
     wanted, etcd = _spare(workspace, told, wanted)
+    along = look_at_belongings(workspace, [*wanted.anew, *wanted.gone], command="validate")
     if not args.json:
         show(told, args)
-        _show_plan(wanted, etcd)
+        _show_plan(wanted, along, etcd)
     if wanted.is_empty or args.dry_run:
         if args.json:
-            _print_json(told, wanted, etcd, done=False)
+            _print_json(told, wanted, along, etcd, done=False)
         return EXIT_CODES[told.verdict]
     confirm("Do that?", yes=args.yes)
 
@@ -51,7 +54,7 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
         )
     after = look(workspace, args)
     if args.json:
-        _print_json(after, wanted, etcd, done=True)
+        _print_json(after, wanted, along, etcd, done=True)
     else:
         show(after, args)
     return EXIT_CODES[after.verdict]
@@ -91,8 +94,10 @@ class _Powers(Mapping[str, "str | None"]):
         return len(self._found)
 
 
-def _show_plan(wanted: RepairPlan, etcd: Sequence[str]) -> None:
+def _show_plan(wanted: RepairPlan, along: Mapping[str, Belongings], etcd: Sequence[str]) -> None:
     lines = [f"would {step}" for step in wanted.steps] or ["there is nothing here that a repair could do"]
+    lines += [clean(f"with VM {vm} goes {each}") for vm, found in along.items() for each in found.goes]
+    lines += [clean(f"of VM {vm} stays {each}") for vm, found in along.items() for each in found.stays]
     lines += [clean(line) for line in etcd]
     if wanted.later:
         lines.append(f"controllers go one at a time: run this again for {', '.join(wanted.later)}")
@@ -102,11 +107,23 @@ def _show_plan(wanted: RepairPlan, etcd: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def _print_json(told: Validation, wanted: RepairPlan, etcd: Sequence[str], *, done: bool) -> None:
-    """`later` and `etcd` are there only if they say something."""
+def _print_json(
+    told: Validation,
+    wanted: RepairPlan,
+    along: Mapping[str, Belongings],
+    etcd: Sequence[str],
+    *,
+    done: bool,
+) -> None:
+    """`goes`, `stays` (by VM), `later` and `etcd` are there only if they say something."""
     from k0rdent_azure.cli.output import print_json
     from k0rdent_azure.report.findings import document
 
-    more = {"later": wanted.later, "etcd": list(etcd)}
+    more = {
+        "goes": {vm: found.goes for vm, found in along.items() if found.goes},
+        "stays": {vm: found.stays for vm, found in along.items() if found.stays},
+        "later": wanted.later,
+        "etcd": list(etcd),
+    }
     steps = {"done": done, "steps": wanted.steps, **{key: value for key, value in more.items() if value}}
     print_json({**document(told), "repair": steps})

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.belongings_look import look_at_belongings
 from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.quorum_look import look_at_etcd
@@ -60,11 +61,12 @@ def run(args: argparse.Namespace) -> int:
         members = look_at_etcd(workspace, [name], command="replace")
         if members is not None and members.listed:
             _refuse(config, members, name)
-        _show(wanted, members, args)
+        _show(_complete(workspace, wanted), members, args)
         return 0
     with workspace.run_lock().acquire("replace"):
         config, _ = snapshot_of(workspace)
         wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
+        wanted = _complete(workspace, wanted)
         members = look_at_etcd(workspace, [name], command="replace")
         if not args.json:
             _show(wanted, members, args)
@@ -80,6 +82,16 @@ def _name(resource: str) -> str:
             f"{resource[:80]!r} is nothing that can be replaced", hint="name a VM: replace vm/k0s-worker-1"
         )
     return name
+
+
+def _complete(workspace: Workspace, wanted: Replacement) -> Replacement:
+    """With what Azure says goes with the VM, or stays."""
+    import msgspec
+
+    found = look_at_belongings(workspace, [wanted.vm], command="replace").get(wanted.vm)
+    if found is None:
+        return wanted
+    return msgspec.structs.replace(wanted, goes=[*wanted.goes, *found.goes], stays=found.stays)
 
 
 def _refuse(config: Config, members: Members | None, name: str) -> None:
@@ -102,6 +114,7 @@ def _show(wanted: Replacement, members: Members | None, args: argparse.Namespace
     if args.json:
         print_json({**msgspec.to_builtins(wanted), "etcd": etcd})
         return
-    lines = [f"- {part}" for part in wanted.goes] + [f"+ {part}" for part in wanted.comes] + etcd
+    lines = [f"- {part}" for part in wanted.goes] + [f"+ {part}" for part in wanted.comes]
+    lines += [f"= {part}, stays" for part in wanted.stays] + etcd
     sys.stdout.writelines(f"{clean(line)}\n" for line in lines)
     sys.stdout.flush()

@@ -21,8 +21,8 @@ examples:
   k0rdent-azure validate --repair         show what would be done, ask, do it, and look again
 
 It takes no lock and sends at most eight requests for any number of VMs, none of which changes anything. Only --repair
-does, after a preview: what is gone is made anew, what is off is started, what was changed is put back; what is not ours
-is left alone.
+does, after a preview: what is gone is made anew, what is off is started, what was changed is put back. What is not
+ours, and what others added to ours, stays.
 Exit code 0: as it was deployed. 11: drift. 12: no drift in what could be read, but something could not be read.
 Any other: an error, as in `k0rdent-azure --help`.
 """

@@ -82,8 +82,11 @@ class Names(msgspec.Struct, frozen=True):
         return f"{self.deployment_id}-{vm}"
 
 
-class Host(msgspec.Struct, frozen=True):
-    """One VM to be: `zone` is "" where the pool names none; addresses are static and known beforehand."""
+class Host(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One VM to be: `zone` is "" where the pool names none; addresses are static and known beforehand.
+
+    `os_disk` is the name of its disk where it is not the usual one, because an earlier disk of that name was kept.
+    """
 
     name: str
     role: Role
@@ -91,6 +94,7 @@ class Host(msgspec.Struct, frozen=True):
     zone: str
     private_ip: str
     wireguard_ip: str
+    os_disk: str = ""
 
 
 def hosts(config: Config) -> list[Host]:

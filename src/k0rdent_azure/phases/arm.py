@@ -12,6 +12,7 @@ from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, OperationView
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
+from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
 from k0rdent_azure.azure.tags import Mark
@@ -42,9 +43,12 @@ def target(ctx: Context) -> DeploymentTarget:
     return DeploymentTarget(subscription, ctx.names.deployment, ctx.names.existing_group)
 
 
-async def put(ctx: Context, only: Collection[str], *, mark: Mark, shared: bool = True) -> DeploymentView:
+async def put(
+    ctx: Context, only: Collection[str], *, mark: Mark, shared: bool, existing: Existing
+) -> DeploymentView:
     """Submit the deployment with the VMs `only`; others stay as they are, and without `shared` all that is not a VM's.
 
+    What is in `existing` keeps what others put into it.
     Raises AzureRequestError, e.g. from ARM's preflight.
     """
     state = ctx.state
@@ -63,6 +67,8 @@ async def put(ctx: Context, only: Collection[str], *, mark: Mark, shared: bool =
         shared=shared,
         lineage=state.metadata.lineage,
         mark=mark,
+        existing=existing,
+        with_baseline=state.azure_resources.baseline is None,
     )
     sent = [host for host in ctx.hosts if host.name in only and host.name not in rekeyed]
     custom_data = {host.name: _custom_data(ctx, state, host) for host in sent}
@@ -226,11 +232,19 @@ async def delete_vm(ctx: Context, name: str) -> bool:
 
 
 async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]:
-    """What Azure still has of these VMs, their interfaces and addresses: one request."""
+    """What Azure still has of these VMs, their interfaces, addresses and disks: one request."""
     where = target(ctx)
     found = await inventory.resources(ctx.arm, where.subscription, ctx.names.resource_group)
+    vms = ctx.state.azure_resources.virtual_machines
     parts = {
-        part.lower() for name in names for part in (name, ctx.names.nic(name), ctx.names.public_ip(name))
+        part.lower()
+        for name in names
+        for part in (
+            name,
+            ctx.names.nic(name),
+            ctx.names.public_ip(name),
+            vms[name].os_disk or ctx.names.os_disk(name),
+        )
     }
     return [each for each in found if each.name.lower() in parts]
 

@@ -25,7 +25,7 @@ def wanted_of(config: Config, names: Names, state: State) -> Wanted:
     """
     azure, peers = state.azure_resources, state.wireguard.peers if state.wireguard else {}
     placed = [
-        msgspec.structs.replace(host, zone=vm.availability_zone or "")
+        msgspec.structs.replace(host, zone=vm.availability_zone or "", os_disk=vm.os_disk or "")
         if (vm := azure.virtual_machines.get(host.name))
         else host
         for host in hosts(config)

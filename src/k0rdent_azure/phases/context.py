@@ -114,7 +114,12 @@ class Context:
         """The hosts in the zones where the state has them: not always the configuration's first choice."""
         vms = self.state.azure_resources.virtual_machines
         return [
-            msgspec.structs.replace(host, zone=vms[host.name].availability_zone or "") for host in self.hosts
+            msgspec.structs.replace(
+                host,
+                zone=vms[host.name].availability_zone or "",
+                os_disk=vms[host.name].os_disk or "",
+            )
+            for host in self.hosts
         ]
 
     @property

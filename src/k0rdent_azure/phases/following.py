@@ -37,7 +37,7 @@ _GO_ALONG = frozenset(
 )
 #: What reality tells of a VM that both versions know: a rollback changes the state, not where the VM stands.
 _FACTS = (
-    "id", "vm_id", "nic_id", "nic_guid", "public_ip_id", "public_ip_guid", "public_ip", "availability_zone",
+    "id", "vm_id", "nic_id", "nic_guid", "public_ip_id", "public_ip_guid", "public_ip", "availability_zone", "os_disk",
     "full_zones", "created_at", "provisioning_state", "power_state", "last_checked", "rekeyed_at",
 )  # fmt: skip
 

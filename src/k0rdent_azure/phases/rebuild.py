@@ -119,6 +119,9 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     vm.public_ip_guid = text(mapping(address, "properties"), "resourceGuid") or None
     vm.public_ip = text(mapping(address, "properties"), "ipAddress") or None
     vm.public_ip_id = text(address, "id") or None
+    disk = text(mapping(mapping(properties, "storageProfile"), "osDisk"), "name")
+    if disk.lower() != plan.names.os_disk(host.name).lower():
+        vm.os_disk = disk or None
     vm.nic_id = text(nics[0], "id") if nics else None
     vm.provisioning_state = text(properties, "provisioningState") or None
     vm.power_state = found.power.get(vm.id.lower()) or None

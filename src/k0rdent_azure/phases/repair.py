@@ -43,6 +43,8 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     left: list[Finding]
     restarting: list[str] = []
     later: list[str] = []
+    #: Fields, by resource id in lower case, that an ignore rule lets be as they are: they are not put right along.
+    accepted: dict[str, list[str]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -75,15 +77,20 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
             *(f"delete VM {name} with its disk, and make it anew" for name in self.anew),
             *(f"make VM {name} anew" for name in self.gone),
             *(f"start VM {name}" for name in self.start),
-            *(f"send VM {name} again as it should be" for name in self.again),
-            *(["send network, rules, SSH key and group again as they should be"] if self.shared else []),
+            *(f"put VM {name} right; what others added to it stays" for name in self.again),
+            *(
+                ["put network, rules, SSH key and group right; what others added to them stays"]
+                if self.shared
+                else []
+            ),
         ]
 
 
 def plan(findings: Iterable[Finding], config: Config, names: Names, state: State) -> RepairPlan:
-    """What repairs these findings; those that a rule ignores are left out. Asks nobody anything."""
+    """What repairs these findings; those that a rule ignores are left as they are. Asks nobody anything."""
+    findings = list(findings)
     found = [finding for finding in findings if finding.ignored is None]
-    by_part = {part.lower(): host for host in hosts(config) for part in _parts(names, host)}
+    by_part = {part.lower(): host for host in hosts(config) for part in _parts(names, host, state)}
     gone: list[str] = []
     start: list[str] = []
     again: list[str] = []
@@ -131,7 +138,16 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
         left=left,
         restarting=[name for name in restarting if name not in made],
         later=waiting,
+        accepted=_accepted(findings),
     )
+
+
+def _accepted(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in findings:
+        if each.ignored is not None and each.kind != "unexpected":
+            found.setdefault(each.resource.lower(), []).append(each.field or "")
+    return found
 
 
 def _spared(
@@ -166,14 +182,22 @@ def mark(tx: Transaction, wanted: RepairPlan) -> None:
     for name in every if wanted.everything else wanted.gone:
         vm_removal.mark_gone(tx, name)
     if wanted.start or wanted.again or wanted.shared:
-        REPAIR.begin(tx, "drift", RepairDetails(start=wanted.start, again=wanted.again, shared=wanted.shared))
+        REPAIR.begin(
+            tx,
+            "drift",
+            RepairDetails(
+                start=wanted.start, again=wanted.again, shared=wanted.shared, accepted=wanted.accepted
+            ),
+        )
     tx.set("metadata.deployment_status", "in_progress")
     for step in wanted.steps:
         tx.event(tx.state.metadata.deployment_phase, "repair_started", step)
 
 
-def _parts(names: Names, host: Host) -> tuple[str, ...]:
-    return (host.name, names.nic(host.name), names.public_ip(host.name), names.os_disk(host.name))
+def _parts(names: Names, host: Host, state: State) -> tuple[str, ...]:
+    vm = state.azure_resources.virtual_machines.get(host.name)
+    disk = (vm.os_disk if vm else None) or names.os_disk(host.name)
+    return (host.name, names.nic(host.name), names.public_ip(host.name), disk)
 
 
 def _each(names: Sequence[str]) -> list[str]:

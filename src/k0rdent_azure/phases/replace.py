@@ -13,12 +13,16 @@ from k0rdent_azure.state.transaction import Transaction
 
 
 class Replacement(msgspec.Struct, frozen=True, kw_only=True):
-    """`goes` is what is lost with the old VM, `comes` what the new one has, each in words; `zone` is "" for none."""
+    """`goes` is what is lost with the old VM, `stays` what it leaves, `comes` what the new one has, each in words.
+
+    `zone` is "" for none.
+    """
 
     vm: str
     zone: str
     goes: list[str]
     comes: list[str]
+    stays: list[str] = []
 
 
 def plan(config: Config, state: State, name: str, *, zone: str | None = None) -> Replacement:

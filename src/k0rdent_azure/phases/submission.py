@@ -12,6 +12,7 @@ from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.errors import AzureRequestError
 from k0rdent_azure.phases import arm, ownership, refusal, standing, turns, vm_removal
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.preserving import preserved
 from k0rdent_azure.state.intents import REPAIR, SUBMISSION, RepairDetails, SubmissionDetails
 from k0rdent_azure.state.model import State
 
@@ -85,6 +86,7 @@ async def _put(ctx: Context, only: Collection[str]) -> None:
     repair = REPAIR.pending(ctx.state)
     generation = _next_generation(ctx.state)
     shared = _shared_is_due(ctx, only, generation, repair)
+    kept = await preserved(ctx, only, shared=shared)
     submitted = SubmissionDetails(
         generation=generation, claim=ctx.state.metadata.claim, repair=repair is not None
     )
@@ -99,9 +101,13 @@ async def _put(ctx: Context, only: Collection[str]) -> None:
         for name in only:
             if tx.state.azure_resources.virtual_machines[name].status in ("pending", "failed"):
                 tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "creating", "detail": ""})
+        kept.record(ctx, tx)
         ctx.event(tx, "deployment_submitted", f"template deployment for {counted(len(only))}")
     try:
-        view, ours = await arm.put(ctx, only, mark=standing.mark(ctx), shared=shared), True
+        view, ours = (
+            await arm.put(ctx, only, mark=standing.mark(ctx), shared=shared, existing=kept.existing),
+            True,
+        )
     except AzureRequestError as error:
         if error.code != "DeploymentActive":
             if _is_refusal(error):
@@ -136,7 +142,7 @@ async def refuse_strangers(ctx: Context, only: Collection[str]) -> None:
 def _shared_is_due(
     ctx: Context, only: Collection[str], generation: int, repair: RepairDetails | None
 ) -> bool:
-    """Whether group, network, rules and SSH key are sent too: a PUT takes away what others put into them."""
+    """Whether group, network, rules and SSH key are sent too."""
     state = ctx.state.azure_resources
     network = state.network
     made = network is not None and all(

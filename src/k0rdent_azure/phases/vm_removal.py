@@ -35,6 +35,7 @@ _OF_THE_OLD_ONE = (
     "nic_guid",
     "public_ip_id",
     "public_ip_guid",
+    "os_disk",
     "public_ip",
     "provisioning_state",
     "power_state",

@@ -165,6 +165,7 @@ class VmChanges(TypedDict, total=False):
     id: str
     nic_id: str
     public_ip_id: str
+    os_disk: str
     fqdn: str
     role: Literal["controller", "worker"]
     host_key: str
@@ -186,6 +187,7 @@ VmOptional = Literal[
     "id",
     "nic_id",
     "public_ip_id",
+    "os_disk",
     "fqdn",
     "role",
     "host_key",

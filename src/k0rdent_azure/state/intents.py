@@ -56,11 +56,15 @@ class RemovalDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RepairDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """`start` and `again` are VMs: to be started, to be sent as they should be. `shared`: so are network and rules."""
+    """`start` and `again` are VMs: to be started, to be sent as they should be. `shared`: so are network and rules.
+
+    `accepted` are fields, by resource id in lower case, that an ignore rule lets be as they are.
+    """
 
     start: list[str] = []
     again: list[str] = []
     shared: bool = False
+    accepted: dict[str, list[str]] = {}
 
 
 class RollbackDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -235,6 +235,8 @@ class VirtualMachine(msgspec.Struct, kw_only=True):
     nic_guid: str | None = None
     public_ip_id: str | None = None
     public_ip_guid: str | None = None
+    #: The name of its OS disk where it is not the usual one: an earlier disk of that name was kept.
+    os_disk: str | None = None
     fqdn: str | None = None
     role: Literal["controller", "worker"] | None = None
     #: OpenSSH public host key, set by our cloud-init and pinned before first contact.
