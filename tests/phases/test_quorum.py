@@ -59,6 +59,21 @@ def test_nothing_is_allowed_that_leaves_no_majority_of_the_listed_members(
         assert not any(each.holds for each in found)
 
 
+@given(controllers, st.sets(st.sampled_from(NAMES), min_size=1))
+def test_nobody_leaves_etcd_who_would_leave_it_without_a_majority(
+    found: tuple[Controller, ...], going: set[str]
+) -> None:
+    """Before and after: the ones that leave have to agree with the others, and those that stay go on."""
+    members = Members(found)
+    if not members.keeps_majority(going, leaving=True):
+        return
+    smaller = len(members.listed) - len(
+        {each.address for each in found if each.name in going} & {*members.listed}
+    )
+    assert len(members.up) > len(members.listed) // 2
+    assert len(members.up - going) > smaller // 2
+
+
 def test_of_three_that_are_up_one_may_go_and_no_second() -> None:
     assert three().refusal([NAMES[0]], act="deleted") is None
     both = three().refusal(NAMES[:2], act="deleted")

@@ -146,6 +146,33 @@ async def test_apply_kubeconfig_apply_reset(bench: Bench, tool: tuple[str, ...])
         assert left.stdout == "inactive\ninactive\n"
 
 
+async def test_etcd_counts_who_is_listed_and_answers_while_most_of_them_live(bench: Bench) -> None:
+    status, log, errors = await bench.run(STAND_IN, "apply")
+    assert status == 0, log + errors
+    first, second, third = NAMES[:3]
+
+    async def etcd(name: str, words: str = "member-list") -> tuple[int, list[str]]:
+        found = await bench.cloud.on(name, f"sudo -n timeout 20 k0s etcd {words}")
+        members = load(found.stdout)["members"] if found.exit_status == 0 and found.stdout else {}
+        return found.exit_status or 0, sorted(members)  # type: ignore[call-overload]
+
+    await bench.cloud.on(third, "sudo -n systemctl stop k0scontroller")
+    assert await etcd(first) == (0, [first, second, third])
+    assert await etcd(third) == (1, [])
+    # Without a majority etcd says nothing at all, and goes on waiting for it.
+    await bench.cloud.on(second, "sudo -n systemctl stop k0scontroller")
+    assert await etcd(first) == (124, [])
+    assert (await bench.kubectl("get nodes"))[0] == 1
+    for name in (second, third):
+        await bench.cloud.on(name, "sudo -n systemctl start k0scontroller")
+    bench.cloud.stage.later(30)
+    assert await etcd(second) == (0, [first, second, third])
+    # One that left serves nobody, though it runs.
+    assert await etcd(first, "leave --peer-address 10.240.1.13") == (0, [])
+    assert await etcd(first) == (0, [first, second])
+    assert await etcd(third) == (1, [])
+
+
 @either
 async def test_a_changed_host_key_is_refused(bench: Bench, tool: tuple[str, ...]) -> None:
     keys = bench.cloud.stage.host_keys
