@@ -11,11 +11,14 @@ import pytest
 
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.config.snapshot import from_snapshot
-from k0rdent_azure.phases import replace
+from k0rdent_azure.phases import following, replace
 from k0rdent_azure.rehearsal import endpoint as rehearsal
+from k0rdent_azure.state.rollback import plan as rollback_plan
+from k0rdent_azure.state.snapshots import load
 from k0rdent_azure.state.store import FileStore
 from tests.e2e.conftest import Product
 from tests.e2e.test_interruption import creations
+from tests.e2e.test_rollback_apply import in_azure, snapshot_at
 from tests.e2e.test_room import messages, vm_of
 
 pytestmark = pytest.mark.e2e
@@ -206,6 +209,35 @@ def test_a_repair_spares_a_controller_while_another_is_silent(deployed: Product)
     assert planned["repair"]["later"] == [FIRST]
     assert any(f"down: {THIRD} (etcd does not answer)" in line for line in planned["repair"]["etcd"])
     assert any(line.startswith("not now: ") for line in planned["repair"]["etcd"])
+
+
+def test_a_rollback_takes_no_controller_that_etcd_needs(product: Product) -> None:
+    """To before the VMs were made, but only for one of them."""
+    product.init("production")
+    first = snapshot_at(product, "preparation")
+    words = ("rollback", first, "--only", f"vm/{SECOND}", "--apply", "--yes")
+    fault(product, "vm-stopped", "--vm", THIRD)
+    serial, made = product.state("metadata.serial"), creations(product)
+    assert f"{SECOND} must not be removed" in product.run(*words, expect=REFUSED).err
+    assert product.state("metadata.serial") == serial
+
+    # A third one died after the intent: it is withdrawn, and nothing hangs on it.
+    store = FileStore(Path(product.workspace) / "deployment-state.yaml", clock=SystemClock())
+    to = rollback_plan(store.read(), load(store.storage, first), [f"vm/{SECOND}"])
+    with store.transaction() as tx:
+        following.begin(tx, to, snapshot=first, kept_as=first)
+    assert f"{SECOND} must not be removed" in product.run("resume", "--yes", expect=REFUSED).err
+    assert len(messages(product, "rollback_withdrawn")) == 1
+    product.run("validate", "--repair", "--yes")
+    assert product.status()["status"] == "completed"
+    assert creations(product) == made
+    product.run("validate", "--hosts")
+
+    # With all three up it leaves etcd in order, and goes.
+    product.run(*words)
+    assert SECOND not in in_azure(product)
+    refused = product.run("replace", f"vm/{FIRST}", "--dry-run", expect=REFUSED).err
+    assert "of etcd's 2 members 1 would be up, and it needs 2" in refused
 
 
 def test_a_cluster_that_is_gone_as_a_whole_is_made_again(deployed: Product) -> None:

@@ -13,6 +13,7 @@ from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
 
 if TYPE_CHECKING:
+    from k0rdent_azure.config.topology import Host
     from k0rdent_azure.phases.following import Step
     from k0rdent_azure.state.document import Document
     from k0rdent_azure.state.rollback import RollbackPlan
@@ -111,6 +112,7 @@ def _apply(
 ) -> int:
     from k0rdent_azure.cli.deploy import drive
     from k0rdent_azure.cli.running import snapshot_of
+    from k0rdent_azure.config.topology import hosts
     from k0rdent_azure.phases.following import begin
     from k0rdent_azure.state.snapshots import take
 
@@ -121,9 +123,22 @@ def _apply(
         begin(tx, to, snapshot=name, kept_as=kept.name)
 
     config, names = snapshot_of(workspace)
+    _refuse_loss(workspace, to, hosts(config))
     return drive(
         workspace, config, names, args=args, act="rollback", intent=intent, seen_serial=current.serial
     )
+
+
+def _refuse_loss(workspace: Workspace, to: RollbackPlan, every: Sequence[Host]) -> None:
+    """Raise QuorumError if etcd cannot spare the first controller that would go; the run asks again for each."""
+    from k0rdent_azure.cli.quorum_look import look_at_etcd
+    from k0rdent_azure.phases.following import controllers_spared
+
+    spared = controllers_spared(to.unrecorded, every)
+    members = look_at_etcd(workspace, spared, command="rollback")
+    refusal = members.refusal(spared[:1], act="removed", leaving=True) if members is not None else None
+    if refusal is not None:
+        raise refusal
 
 
 def _commit(store: FileStore, current: Document, to: RollbackPlan, name: str) -> str:

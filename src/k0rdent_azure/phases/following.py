@@ -15,7 +15,7 @@ import msgspec
 
 from k0rdent_azure.cluster import kcm
 from k0rdent_azure.config.topology import LAPTOP, Host
-from k0rdent_azure.errors import StateError
+from k0rdent_azure.errors import QuorumError, StateError
 from k0rdent_azure.phases import arm, etcd_health, etcd_members, turns, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.destroy import wait_until_gone
@@ -126,7 +126,11 @@ async def finish(ctx: Context) -> None:
 async def _finish(ctx: Context) -> None:
     details = _details(ctx)
     if details.remove is not None:
-        await _remove(ctx, details.remove)
+        try:
+            await _remove(ctx, details.remove)
+        except QuorumError as error:
+            _withdraw(ctx, error)
+            raise
         _restore(ctx, details, details.remove)
         details = _details(ctx)
     if details.make:
@@ -139,6 +143,16 @@ async def _finish(ctx: Context) -> None:
         tx.set("metadata.deployment_status", details.status)
         tx.set("metadata.deployment_phase", details.phase)
         tx.event(tx.state.metadata.deployment_phase, "rollback_applied", f"reality follows {snapshot}")
+
+
+def _withdraw(ctx: Context, why: QuorumError) -> None:
+    """End a rollback that etcd does not allow: pending, it would keep everything out that brings controllers back.
+
+    What was removed before, `resume` makes again.
+    """
+    with ctx.commit() as tx:
+        ROLLBACK.end(tx)
+        ctx.event(tx, "rollback_withdrawn", why.message)
 
 
 def _details(ctx: Context) -> RollbackDetails:
@@ -201,14 +215,28 @@ def _keep_endpoint(tx: Transaction, before: State, name: str) -> None:
         tx.set((*path, "endpoint"), peers[name].endpoint)
 
 
+def controllers_spared(found: Sequence[Resource], every: Sequence[Host]) -> list[str]:
+    """The controllers that etcd has to spare one by one; none if the whole cluster goes."""
+    keys = _keys(found)
+    controllers = [host.name for host in every if host.role == "controller"]
+    if any(kind == "resource group" for kind, _ in keys) or _is_whole(found, every):
+        return []
+    return [name for name in controllers if ("k0s node", name) in keys or ("vm", name) in keys]
+
+
+def _is_whole(found: Sequence[Resource], every: Sequence[Host]) -> bool:
+    return all(("k0s node", host.name) in _keys(found) for host in every if host.role == "controller")
+
+
 async def _remove(ctx: Context, found: Sequence[Resource]) -> None:
     kinds = {each.kind for each in found}
     leaving_vms = {each.name for each in found if each.kind == "vm"}
     nodes = [host for host in ctx.hosts if ("k0s node", host.name) in _keys(found)]
-    whole_cluster = {host.name for host in ctx.hosts if host.role == "controller"} <= {
-        host.name for host in nodes
-    }
+    whole_cluster = _is_whole(found, ctx.hosts)
     everything = "resource group" in kinds
+    # Asked again for each; but what cannot end is better not begun.
+    spared = controllers_spared(found, ctx.hosts)
+    await etcd_health.refuse_loss(ctx, spared[:1], act="removed", leaving=True)
     if "helm release" in kinds and not (everything or whole_cluster):
         ctx.step("uninstalling kcm")
         await _uninstall(ctx)
