@@ -206,8 +206,6 @@ def test_every_struct_of_the_schema_has_an_editor_and_a_place() -> None:
     assert edited | WITHOUT_EDITOR == structs_in(State, set())
     assert not edited & WITHOUT_EDITOR
     assert {editor(transaction()).kind for editor in SECTIONS.values()} == edited
-    ways = {name for name in vars(Sections) if not name.startswith("_")}
-    assert len(ways) == len(SECTIONS) - 1, "SECTIONS has both kinds of nodes, and else one of each"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +345,35 @@ def test_remove_and_now() -> None:
     assert now is not None
     assert now.deployment_status == "failed"
     assert tx.state.metadata.deployment_status != "failed"
+
+
+def test_what_there_is_with_the_changes_so_far() -> None:
+    tx = transaction(small())
+    assert tx.vm_names == []
+    tx.vm("a.b").put(model.VirtualMachine(status="pending", vm_size="S"))
+    assert tx.vm_names == ["a.b"]
+    assert tx.operation("vpn") is None
+    tx.begin_operation("vpn", kind="vpn", target="wg0", details={"a": 1})
+    pending = tx.operation("vpn")
+    assert pending is not None
+    assert pending.details == {"a": 1}
+    tx.end_operation("vpn")
+    assert tx.operation("vpn") is None
+    tx = transaction()
+    for part in tx.network:
+        part.update(status="deleted")
+    network: Any = tx.by_path.get("azure_resources.network")
+    assert [network[part]["status"] for part in ("vnet", "subnet", "nsg")] == ["deleted"] * 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "vnp"}, {"target": 3}, {"phase": "vnp_setup"}, {"details": {3: 4}}]
+)
+def test_an_intent_of_another_type_is_refused(wrong: dict[str, Any]) -> None:
+    tx = transaction()
+    with pytest.raises(StateInvalidError):
+        tx.begin_operation("vpn", **{"kind": "vpn", "target": "wg0", **wrong})
+    assert not tx.changed
 
 
 def test_what_is_not_touched_stays_the_same_object() -> None:

@@ -24,7 +24,7 @@ from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
 from k0rdent_azure.phases.baseline import record_baseline
 from k0rdent_azure.phases.context import Context
-from k0rdent_azure.state.model import ArmDeployment, State
+from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
 
 
@@ -34,7 +34,7 @@ async def choose_subscription(ctx: Context) -> None:
         return
     chosen = await subscriptions.pick(ctx.arm, ctx.outside.subscription_id)
     with ctx.commit() as tx:
-        tx.set("azure_resources.subscription_id", chosen)
+        tx.azure.update(subscription_id=chosen)
 
 
 def target(ctx: Context) -> DeploymentTarget:
@@ -107,18 +107,16 @@ async def failure(ctx: Context, view: DeploymentView) -> tuple[DeploymentFailedE
 
 def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
     """Put what ARM says of the deployment record into the state."""
-    tx.merge(
-        "azure_resources.deployment",
-        ArmDeployment(
-            name=view.name,
-            scope=view.scope,
-            id=view.id,
-            provisioning_state=view.provisioning_state,
-            correlation_id=view.correlation_id,
-            last_checked=ctx.now,
-            generation=view.mark.generation,
-        ),
+    tx.arm_deployment.update(
+        name=view.name,
+        scope=view.scope,
+        id=view.id,
+        provisioning_state=view.provisioning_state,
+        last_checked=ctx.now,
+        generation=view.mark.generation,
     )
+    if view.correlation_id is not None:
+        tx.arm_deployment.update(correlation_id=view.correlation_id)
 
 
 def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
@@ -128,49 +126,44 @@ def record_success(ctx: Context, tx: Transaction, view: DeploymentView) -> None:
     """
     group = inventory.group_id(target(ctx).subscription, ctx.names.resource_group)
     network = f"{group}/providers/Microsoft.Network"
-    created, guids = {"status": "created"}, view.guids
-    tx.merge("azure_resources.resource_group", {**created, "id": group, "created_at": ctx.now})
+    tx.resource_group.update(status="created", id=group, created_at=ctx.now)
     vnet = f"{network}/virtualNetworks/{ctx.names.vnet}"
-    tx.merge(
-        "azure_resources.network.vnet",
-        {**created, "id": vnet, **_guid(guids, "guid", f"{NETWORK}/{ctx.names.vnet}")},
-    )
-    tx.merge("azure_resources.network.subnet", {**created, "id": f"{vnet}/subnets/{ctx.names.subnet}"})
-    nsg = {
-        "id": f"{network}/networkSecurityGroups/{ctx.names.nsg}",
-        "rules_count": len(security_rules(ctx.config)),
-        **_guid(guids, "guid", f"{SECURITY_GROUP}/{ctx.names.nsg}"),
-    }
-    tx.merge("azure_resources.network.nsg", {**created, **nsg})
+    tx.vnet.update(status="created", id=vnet)
+    tx.subnet.update(status="created", id=f"{vnet}/subnets/{ctx.names.subnet}")
+    nsg = f"{network}/networkSecurityGroups/{ctx.names.nsg}"
+    tx.nsg.update(status="created", id=nsg, rules_count=len(security_rules(ctx.config)))
     key = f"{group}/providers/Microsoft.Compute/sshPublicKeys/{ctx.names.ssh_key}"
-    tx.merge("azure_resources.ssh_key", {**created, "id": key})
+    tx.ssh_key.update(status="created", id=key)
     known = tx.state.azure_resources.virtual_machines
     for name, vm in view.virtual_machines.items():
         if name in known and known[name].status in ("pending", "deleting"):
             continue
-        tx.merge(
-            ("azure_resources", "virtual_machines", name),
-            {
-                "id": vm.id,
-                "public_ip": vm.public_ip,
-                "private_ip": vm.private_ip,
-                "fqdn": vm.fqdn,
-                "nic_id": vm.nic_id,
-                "public_ip_id": vm.public_ip_id,
-                "provisioning_state": "Succeeded",
-                "last_checked": ctx.now,
-                **_guid(guids, "vm_id", f"{VM}/{name}"),
-                **_guid(guids, "nic_guid", f"{NIC}/{ctx.names.nic(name)}"),
-                **_guid(guids, "public_ip_guid", f"{ADDRESS}/{ctx.names.public_ip(name)}"),
-            },
+        tx.vm(name).update(
+            id=vm.id,
+            public_ip=vm.public_ip,
+            private_ip=vm.private_ip,
+            fqdn=vm.fqdn,
+            nic_id=vm.nic_id,
+            public_ip_id=vm.public_ip_id,
+            provisioning_state="Succeeded",
+            last_checked=ctx.now,
         )
+        _record_incarnation(ctx, tx, name, view.guids)
+    if guid := view.guids.get(f"{NETWORK}/{ctx.names.vnet}".lower()):
+        tx.vnet.update(guid=guid)
+    if guid := view.guids.get(f"{SECURITY_GROUP}/{ctx.names.nsg}".lower()):
+        tx.nsg.update(guid=guid)
     record_baseline(ctx, tx, view)
 
 
-def _guid(guids: Mapping[str, str], field: str, key: str) -> dict[str, str]:
-    """The id of an incarnation under `field`; nothing where Azure did not tell it."""
-    found = guids.get(key.lower())
-    return {field: found} if found else {}
+def _record_incarnation(ctx: Context, tx: Transaction, name: str, guids: Mapping[str, str]) -> None:
+    """The ids that no other VM, interface or address ever has, as far as Azure told them."""
+    if guid := guids.get(f"{VM}/{name}".lower()):
+        tx.vm(name).update(vm_id=guid)
+    if guid := guids.get(f"{NIC}/{ctx.names.nic(name)}".lower()):
+        tx.vm(name).update(nic_guid=guid)
+    if guid := guids.get(f"{ADDRESS}/{ctx.names.public_ip(name)}".lower()):
+        tx.vm(name).update(public_ip_guid=guid)
 
 
 async def start_removal(ctx: Context) -> bool:

@@ -18,7 +18,7 @@ from k0rdent_azure.phases import arm, standing, submission
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.intents import Act, refuse
 from k0rdent_azure.state.lock import user_name
-from k0rdent_azure.state.model import SCHEMA_VERSION, Durations, Run
+from k0rdent_azure.state.model import SCHEMA_VERSION, DeploymentStatus, Durations, Run
 from k0rdent_azure.state.transaction import Transaction
 
 
@@ -125,7 +125,7 @@ async def open_run(
     ctx: Context,
     act: Act,
     *,
-    status: str,
+    status: DeploymentStatus,
     action: str,
     message: str,
     intent: Callable[[Transaction], None] | None = None,
@@ -177,7 +177,7 @@ def all_vms(ctx: Context) -> list[str]:
 def begin_run(
     ctx: Context,
     *,
-    status: str,
+    status: DeploymentStatus,
     action: str,
     message: str,
     intent: Callable[[Transaction], None] | None = None,
@@ -197,17 +197,16 @@ def begin_run(
     with ctx.commit() as tx:
         if intent is not None:
             intent(tx)
-        tx.set("metadata.run", {})
-        tx.merge("metadata.run", run)
-        tx.delete("metadata.failure")
+        tx.run.put(run)
+        tx.failure.remove()
         if ctx.clock.speed != 1.0:
-            tx.set("metadata.clock_speed", ctx.clock.speed)
+            tx.metadata.update(clock_speed=ctx.clock.speed)
         if tx.state.metadata.deployment_status != "completed":
-            tx.set("metadata.deployment_status", status)
+            tx.metadata.update(deployment_status=status)
         tx.event(tx.state.metadata.deployment_phase, action, message)
 
 
 def end_run(ctx: Context, outcome: str) -> None:
     """Record how the run ended; a run without this line died."""
     with ctx.commit() as tx:
-        tx.merge("metadata.run", {"ended_at": ctx.now, "outcome": outcome})
+        tx.run.update(ended_at=ctx.now, outcome=outcome)

@@ -25,7 +25,7 @@ async def destroy(ctx: Context) -> None:
     """Remove the VPN interface, all Azure resources, and the key files; leaves the state to be archived."""
     ctx.outside.ledger.phase = "destroy"
     with ctx.commit() as tx:
-        tx.set("metadata.deployment_status", "destroying")
+        tx.metadata.update(deployment_status="destroying")
         tx.begin_operation("destroy", kind="destroy", target=ctx.names.resource_group)
         ctx.event(tx, "destroy_started", f"removing {ctx.names.deployment_id}")
     await _take_vpn_down(ctx)
@@ -37,7 +37,7 @@ async def destroy(ctx: Context) -> None:
         tx.end_operation("destroy")
         for name in list(tx.state.pending_operations):
             tx.end_operation(name)
-        tx.set("metadata.deployment_status", "destroyed")
+        tx.metadata.update(deployment_status="destroyed")
         tx.event("complete", "destroyed", "nothing of this deployment is left")
 
 
@@ -70,7 +70,7 @@ async def _take_vpn_down(ctx: Context) -> None:
             ctx.event(tx, "vpn_down_failed", reason, resource=interface)
         return
     with ctx.commit() as tx:
-        tx.merge("wireguard.laptop_config", {"status": "disconnected", "setup_complete": False})
+        tx.laptop_config.update(status="disconnected", setup_complete=False)
         ctx.event(tx, "vpn_down", f"WireGuard interface {interface} is down", resource=interface)
 
 
@@ -79,7 +79,7 @@ async def _remove_resources(ctx: Context) -> None:
     group = ctx.state.azure_resources.resource_group
     begun_now = group is not None and group.status != "deleting"
     with ctx.commit() as tx:
-        tx.set("azure_resources.resource_group.status", "deleting")
+        tx.resource_group.update(status="deleting")
         ctx.event(tx, "deletion_started", "asking Azure to delete", resource=ctx.names.resource_group)
     if await arm.start_removal(ctx):
         seconds = await wait_until_gone(ctx)
@@ -88,11 +88,11 @@ async def _remove_resources(ctx: Context) -> None:
                 durations.note(tx, "deletion", seconds)
     await arm.forget_deployment(ctx)
     with ctx.commit() as tx:
-        tx.set("azure_resources.resource_group.status", "deleted")
-        for part in ("vnet", "subnet", "nsg"):
-            tx.set(f"azure_resources.network.{part}.status", "deleted")
+        tx.resource_group.update(status="deleted")
+        for part in tx.network:
+            part.update(status="deleted")
         for name in tx.state.azure_resources.virtual_machines:
-            tx.set(f"azure_resources.virtual_machines.{name}.status", "deleted")
+            tx.vm(name).update(status="deleted")
         ctx.event(tx, "azure_resources_deleted", "Azure has nothing left", resource=ctx.names.resource_group)
 
 

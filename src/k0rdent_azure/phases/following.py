@@ -22,8 +22,9 @@ from k0rdent_azure.phases.destroy import wait_until_gone
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
 from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
 from k0rdent_azure.phases.orphans import RESET
+from k0rdent_azure.state.changes import VmChanges, VmOptional
 from k0rdent_azure.state.intents import ROLLBACK, RollbackDetails
-from k0rdent_azure.state.model import PhaseName, State
+from k0rdent_azure.state.model import DeploymentStatus, PhaseName, State
 from k0rdent_azure.state.resources import Resource
 from k0rdent_azure.state.rollback import RollbackPlan, plan, roll_back
 from k0rdent_azure.state.snapshots import load
@@ -36,13 +37,13 @@ _GO_ALONG = frozenset(
     {"vnet", "subnet", "nsg", "ssh key", "template deployment", "network interface", "public address"}
 )
 #: What reality tells of a VM that both versions know: a rollback changes the state, not where the VM stands.
-_FACTS = (
+_FACTS: tuple[VmOptional, ...] = (
     "id", "vm_id", "nic_id", "nic_guid", "public_ip_id", "public_ip_guid", "public_ip", "availability_zone", "os_disk",
     "full_zones", "created_at", "provisioning_state", "power_state", "last_checked", "rekeyed_at",
 )  # fmt: skip
 
 
-_IDLE: Mapping[str, str] = {"in_progress": "interrupted"}
+_IDLE: Mapping[DeploymentStatus, DeploymentStatus] = {"in_progress": "interrupted"}
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> 
             make=to.missing,
         ),
     )
-    tx.set("metadata.deployment_status", "in_progress")
+    tx.metadata.update(deployment_status="in_progress")
     what = ", ".join(to.components) or "everything"
     tx.event(
         tx.state.metadata.deployment_phase,
@@ -140,8 +141,8 @@ async def _finish(ctx: Context) -> None:
     with ctx.commit() as tx:
         snapshot = tx.state.pending_operations[ROLLBACK.name].target
         ROLLBACK.end(tx)
-        tx.set("metadata.deployment_status", details.status)
-        tx.set("metadata.deployment_phase", details.phase)
+        if details.status is not None and details.phase is not None:
+            tx.metadata.update(deployment_status=details.status, deployment_phase=details.phase)
         tx.event(tx.state.metadata.deployment_phase, "rollback_applied", f"reality follows {snapshot}")
 
 
@@ -171,16 +172,17 @@ def _restore(ctx: Context, details: RollbackDetails, removed: Sequence[Resource]
         _keep_facts(tx, before, removed, details.make)
         # By component, the status is not the snapshot's.
         known = details.status if only else None
-        status = str(known or tx.get("metadata.deployment_status"))
+        restored = tx.metadata.now
+        status = known or restored.deployment_status
         left = msgspec.structs.replace(
             details,
             remove=None,
             # Nobody is at work on it any more.
             status=_IDLE.get(status, status),
-            phase=msgspec.convert(tx.get("metadata.deployment_phase"), PhaseName),
+            phase=restored.deployment_phase,
         )
         ROLLBACK.begin(tx, snapshot, left)
-        tx.set("metadata.deployment_status", "in_progress")
+        tx.metadata.update(deployment_status="in_progress")
 
 
 def _keep_facts(tx: Transaction, before: State, gone: Sequence[Resource], made: Sequence[Resource]) -> None:
@@ -189,30 +191,31 @@ def _keep_facts(tx: Transaction, before: State, gone: Sequence[Resource], made: 
     nothing_left = any(kind == "resource group" for kind, _ in removed)
     nothing_there = any(kind == "resource group" for kind, _ in missing)
     vms = before.azure_resources.virtual_machines
-    restored = tx.get("azure_resources.virtual_machines")
-    for name in list(restored) if isinstance(restored, dict) else []:
+    for name in tx.vm_names:
         if nothing_there or ("vm", name) in missing:
             vm_removal.mark_gone(tx, name)
         elif name in vms and not nothing_left and ("vm", name) not in removed:
             facts = msgspec.to_builtins(vms[name])
-            kept = {key: facts[key] for key in _FACTS if facts.get(key)}
-            tx.merge(f"azure_resources.virtual_machines.{name}", kept)
+            kept = msgspec.convert({key: facts[key] for key in _FACTS if facts.get(key)}, VmChanges)
+            tx.vm(name).update(**kept)
             _keep_endpoint(tx, before, name)
     if nothing_there or nothing_left:
-        tx.delete("azure_resources.deployment")
+        tx.arm_deployment.remove()
     else:
         azure = before.azure_resources
-        for key, value in (("deployment", azure.deployment), ("baseline", azure.baseline)):
-            if value is not None:
-                tx.set(f"azure_resources.{key}", msgspec.to_builtins(value))
+        if azure.deployment is not None:
+            tx.arm_deployment.put(azure.deployment)
+        if azure.baseline is not None:
+            tx.baseline.put(azure.baseline)
 
 
 def _keep_endpoint(tx: Transaction, before: State, name: str) -> None:
     """The workstation goes on to reach a VM where it stands."""
     peers = before.wireguard.peers if before.wireguard else {}
-    path = ("wireguard", "peers", name)
-    if name in peers and peers[name].endpoint and tx.get((*path, "endpoint")):
-        tx.set((*path, "endpoint"), peers[name].endpoint)
+    endpoint = peers[name].endpoint if name in peers else None
+    restored = tx.peer(name).now
+    if endpoint and restored is not None and restored.endpoint:
+        tx.peer(name).update(endpoint=endpoint)
 
 
 def controllers_spared(found: Sequence[Resource], every: Sequence[Host]) -> list[str]:

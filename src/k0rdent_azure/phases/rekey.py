@@ -136,18 +136,18 @@ def _commit_keys(ctx: Context, keys: PrivateKeys, action: str, message: str) -> 
         for name, private in keys.items():
             _set_key(ctx, tx, name, private)
         # The VPN's phase is run again, and a record of it needs a status.
-        if not tx.has("phases.vpn_setup.status"):
-            tx.set("phases.vpn_setup.status", "in_progress")
+        if not tx.phase("vpn_setup").exists:
+            tx.phase("vpn_setup").update(status="in_progress")
         ctx.event(tx, action, message)
 
 
 def _set_key(ctx: Context, tx: Transaction, name: str, private: str) -> None:
-    pair = {"private_key": private, "public_key": wireguard_public_from_private(private)}
+    public = wireguard_public_from_private(private)
     if name == LAPTOP:
-        tx.merge(f"wireguard.peers.{name}", {"ip": laptop_ip(ctx.config), **pair})
+        tx.peer(name).update(ip=laptop_ip(ctx.config), private_key=private, public_key=public)
         return
-    tx.merge(f"wireguard.peers.{name}", pair)
-    tx.delete(f"wireguard.peers.{name}.last_handshake")
+    tx.peer(name).update(private_key=private, public_key=public)
+    tx.peer(name).clear("last_handshake")
 
 
 async def _confirm(ctx: Context, there: Sequence[Host]) -> None:
@@ -180,12 +180,11 @@ async def _put_back(ctx: Context, there: Sequence[Host], old: PrivateKeys) -> No
 def _end(ctx: Context, there: Sequence[Host], details: RekeyDetails) -> None:
     with ctx.commit() as tx:
         REKEY.end(tx)
-        if tx.has("phases.vpn_setup.step"):
-            tx.delete("phases.vpn_setup.step")
+        tx.phase("vpn_setup").clear("step")
         if len(there) == len(ctx.hosts):
-            tx.set("phases.vpn_setup.status", "completed")
+            tx.phase("vpn_setup").update(status="completed")
         for host in there:
-            tx.set(f"azure_resources.virtual_machines.{host.name}.rekeyed_at", ctx.now)
+            tx.vm(host.name).update(rekeyed_at=ctx.now)
         what = "the workstation" if details.scope == "laptop" else "the hosts"
         ctx.event(tx, "rekeyed", f"new WireGuard keys of {what} are in force on {len(there)} hosts")
 

@@ -174,9 +174,9 @@ def mark(tx: Transaction, wanted: RepairPlan) -> None:
     every = list(tx.state.azure_resources.virtual_machines)
     # What an earlier repair did not come to may not be right any more.
     REPAIR.end(tx)
-    if wanted.everything and tx.has("azure_resources.deployment"):
+    if wanted.everything:
         # Its number stays: the record in Azure still is of the one before.
-        tx.delete("azure_resources.deployment.provisioning_state")
+        tx.arm_deployment.clear("provisioning_state")
     for name in wanted.anew:
         vm_removal.mark(tx, name, why="to be repaired")
     for name in every if wanted.everything else wanted.gone:
@@ -189,7 +189,7 @@ def mark(tx: Transaction, wanted: RepairPlan) -> None:
                 start=wanted.start, again=wanted.again, shared=wanted.shared, accepted=wanted.accepted
             ),
         )
-    tx.set("metadata.deployment_status", "in_progress")
+    tx.metadata.update(deployment_status="in_progress")
     for step in wanted.steps:
         tx.event(tx.state.metadata.deployment_phase, "repair_started", step)
 

@@ -53,11 +53,10 @@ def plan(config: Config, state: State, name: str, *, zone: str | None = None) ->
 def mark(tx: Transaction, wanted: Replacement) -> None:
     """Record what is to be done; `run_phases` does it."""
     vm_removal.mark(tx, wanted.vm, why="to be replaced")
-    path = f"azure_resources.virtual_machines.{wanted.vm}"
-    tx.set(f"{path}.full_zones", [])
+    tx.vm(wanted.vm).update(full_zones=[])
     if wanted.zone:
-        tx.set(f"{path}.availability_zone", wanted.zone)
-    tx.set("metadata.deployment_status", "in_progress")
+        tx.vm(wanted.vm).update(availability_zone=wanted.zone)
+    tx.metadata.update(deployment_status="in_progress")
     phase = tx.state.metadata.deployment_phase
     where = f"in zone {wanted.zone}" if wanted.zone else "in the same place"
     tx.event(phase, "vm_replaced", f"it goes, and is made anew {where}", resource=wanted.vm)

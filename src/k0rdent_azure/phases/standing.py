@@ -137,9 +137,8 @@ def raise_generation(tx: Transaction) -> None:
     """Commit that this run changes something in Azure from now on; `announce` tells Azure."""
     state = tx.state
     if ownership.is_unmarked(state):
-        tx.merge("metadata", {"unmarked": True})
-    tx.set("metadata.generation", generation_of(state) + 1)
-    tx.set("metadata.claim", secrets.token_hex(4))
+        tx.metadata.update(unmarked=True)
+    tx.metadata.update(generation=generation_of(state) + 1, claim=secrets.token_hex(4))
 
 
 def raise_generation_of(data: dict[str, object]) -> None:

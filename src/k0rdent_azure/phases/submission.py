@@ -91,16 +91,16 @@ async def _put(ctx: Context, only: Collection[str]) -> None:
         generation=generation, claim=ctx.state.metadata.claim, repair=repair is not None
     )
     with ctx.commit() as tx:
-        tx.set("metadata.generation", generation)
+        tx.metadata.update(generation=generation)
         SUBMISSION.begin(tx, arm.target(ctx).id, submitted, phase=ctx.phase)
-        tx.set(f"phases.{ctx.phase}.step", "submitting the template deployment")
+        tx.phase(ctx.phase).update(step="submitting the template deployment")
         if shared:
-            tx.set("azure_resources.resource_group.status", "creating")
-            for part in ("vnet", "subnet", "nsg"):
-                tx.set(f"azure_resources.network.{part}.status", "creating")
+            tx.resource_group.update(status="creating")
+            for part in tx.network:
+                part.update(status="creating")
         for name in only:
             if tx.state.azure_resources.virtual_machines[name].status in ("pending", "failed"):
-                tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "creating", "detail": ""})
+                tx.vm(name).update(status="creating", detail="")
         kept.record(ctx, tx)
         ctx.event(tx, "deployment_submitted", f"template deployment for {counted(len(only))}")
     try:
@@ -164,10 +164,10 @@ def _record(ctx: Context, view: DeploymentView, action: str, message: str, *, re
         if repair:
             REPAIR.end(tx)
         arm.record(ctx, tx, view)
-        tx.set("azure_resources.deployment.submitted_at", ctx.now)
+        tx.arm_deployment.update(submitted_at=ctx.now)
         for name, vm in tx.state.azure_resources.virtual_machines.items():
             if vm.status == "pending":
-                tx.set(f"azure_resources.virtual_machines.{name}.status", "creating")
+                tx.vm(name).update(status="creating")
         ctx.event(tx, action, f"{message} ({view.provisioning_state})", resource=view.name)
         if view.provisioning_state == "Succeeded":
             # Adopted when all was made: else its VMs, which have no id yet, would pass for never submitted.
@@ -182,4 +182,4 @@ def _reject(ctx: Context, only: Collection[str]) -> None:
         SUBMISSION.end(tx)
         for name in only:
             if tx.state.azure_resources.virtual_machines[name].status == "creating":
-                tx.set(f"azure_resources.virtual_machines.{name}.status", "pending")
+                tx.vm(name).update(status="pending")

@@ -77,7 +77,7 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
             ctx.event(tx, "vm_gone", "Azure does not have it any more; it is made anew", resource=name)
         for name in off:
             power = found[name].power_state
-            tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "stopped", "power_state": power})
+            tx.vm(name).update(status="stopped", power_state=power)
             ctx.event(tx, "vm_without_power", f"{power}; it is started", resource=name)
     await arm.start_vms(ctx, off)
     if gone:
@@ -103,7 +103,7 @@ async def _moved(ctx: Context, silent: Sequence[str]) -> bool:
     if moved:
         with ctx.commit() as tx:
             for name, address in moved.items():
-                tx.merge(f"azure_resources.virtual_machines.{name}", {"public_ip": address})
+                tx.vm(name).update(public_ip=address)
                 ctx.event(
                     tx, "vm_address_changed", f"its address is {address}, not {known[name]}", resource=name
                 )
@@ -135,15 +135,14 @@ def _moves(ctx: Context, failures: Mapping[str, VmFailure]) -> dict[str, str]:
 
 def _record_failure(ctx: Context, tx: Transaction, name: str, failure: VmFailure, zone: str | None) -> None:
     vm = tx.state.azure_resources.virtual_machines[name]
-    path = f"azure_resources.virtual_machines.{name}"
-    seen = {"status": "failed", "provisioning_state": "Failed", "detail": failure.message}
+    tx.vm(name).update(status="failed", provisioning_state="Failed", detail=failure.message)
     if zone is None:
         # Room comes and goes: the next run may try every zone again.
-        tx.merge(path, {**seen, "full_zones": []})
+        tx.vm(name).update(full_zones=[])
         ctx.event(tx, "vm_failed", failure.message, resource=name)
         return
     full = [*vm.full_zones, vm.availability_zone or ""]
-    tx.merge(path, {**seen, "full_zones": full, "availability_zone": zone})
+    tx.vm(name).update(full_zones=full, availability_zone=zone)
     vm_removal.mark(tx, name, why=f"no room in zone {full[-1]}")
     why = f"no room in zone {full[-1]} ({failure.code}); trying zone {zone}"
     ctx.event(tx, "vm_moved", f"{why}, attempt {len(full) + 1}", resource=name)

@@ -17,6 +17,7 @@ from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.errors import AzureError
 from k0rdent_azure.phases import arm, ownership, standing, turns
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.state.changes import VmOptional
 from k0rdent_azure.state.intents import REMOVAL, Removal, RemovalDetails, without_vms
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
@@ -28,7 +29,7 @@ PATIENCE = 1800.0
 #: Cloud seconds for which a DELETE without an answer may still take effect: until then nothing gets its name.
 DOUBT = 90.0
 #: What is known only of the VM that goes.
-_OF_THE_OLD_ONE = (
+_OF_THE_OLD_ONE: tuple[VmOptional, ...] = (
     "id",
     "vm_id",
     "nic_id",
@@ -49,7 +50,7 @@ _OF_THE_OLD_ONE = (
 def mark(tx: Transaction, name: str, *, why: str) -> None:
     """Record that a VM, this incarnation of it, is to go and to be recreated afterwards."""
     _pend(tx, name, Removal(why=why, vm_id=tx.state.azure_resources.virtual_machines[name].vm_id))
-    tx.merge(f"azure_resources.virtual_machines.{name}", {"status": "deleting", "detail": why})
+    tx.vm(name).update(status="deleting", detail=why)
 
 
 def _pend(tx: Transaction, name: str, removal: Removal) -> None:
@@ -60,24 +61,20 @@ def _pend(tx: Transaction, name: str, removal: Removal) -> None:
 
 def _pending(tx: Transaction) -> dict[str, Removal]:
     """With this transaction's own changes."""
-    if not tx.has(("pending_operations", REMOVAL.name)):
-        return {}
-    operation = tx.get(("pending_operations", REMOVAL.name, "details"))
-    return msgspec.convert(operation, RemovalDetails).vms
+    operation = tx.operation(REMOVAL.name)
+    return msgspec.convert(operation.details, RemovalDetails).vms if operation is not None else {}
 
 
 def mark_gone(tx: Transaction, name: str) -> None:
     """Record that a VM is gone and is to be recreated."""
-    path = f"azure_resources.virtual_machines.{name}"
-    for field in _OF_THE_OLD_ONE:
-        tx.delete(f"{path}.{field}")
-    tx.merge(path, {"status": "pending", "detail": ""})
-    if tx.has(f"wireguard.peers.{name}"):
-        tx.set(f"wireguard.peers.{name}.config_status", "generated")
-        tx.delete(f"wireguard.peers.{name}.last_handshake")
-    for group in ("controllers", "workers"):
-        if tx.has(f"k0s_cluster.{group}.{name}"):
-            tx.merge(f"k0s_cluster.{group}.{name}", {"ssh_status": "pending", "k0s_status": "not_installed"})
+    tx.vm(name).clear(*_OF_THE_OLD_ONE)
+    tx.vm(name).update(status="pending", detail="")
+    if tx.peer(name).exists:
+        tx.peer(name).update(config_status="generated")
+        tx.peer(name).clear("last_handshake")
+    for node in (tx.node("controller", name), tx.node("worker", name)):
+        if node.exists:
+            node.update(ssh_status="pending", k0s_status="not_installed")
 
 
 async def finish(ctx: Context) -> None:

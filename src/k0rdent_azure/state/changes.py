@@ -25,12 +25,15 @@ from k0rdent_azure.state.model import (
 class MetadataChanges(TypedDict, total=False):
     deployment_phase: PhaseName
     deployment_status: DeploymentStatus
+    generation: int
+    claim: str
+    unmarked: bool
     clock_speed: float
     config_file: str
     config_digest: str
 
 
-MetadataOptional = Literal["clock_speed", "config_file", "config_digest"]
+MetadataOptional = Literal["generation", "claim", "unmarked", "clock_speed", "config_file", "config_digest"]
 
 
 class RunChanges(TypedDict, total=False):
@@ -100,9 +103,10 @@ class VnetChanges(TypedDict, total=False):
     status: ResourceStatus
     address_prefix: str
     id: str
+    guid: str
 
 
-VnetOptional = Literal["id"]
+VnetOptional = Literal["id", "guid"]
 
 
 class SubnetChanges(TypedDict, total=False):
@@ -120,9 +124,10 @@ class NsgChanges(TypedDict, total=False):
     status: ResourceStatus
     rules_count: int
     id: str
+    guid: str
 
 
-NsgOptional = Literal["rules_count", "id"]
+NsgOptional = Literal["rules_count", "id", "guid"]
 
 
 class SshKeyChanges(TypedDict, total=False):
@@ -163,8 +168,11 @@ class VmChanges(TypedDict, total=False):
     created_at: str
     last_checked: str
     id: str
+    vm_id: str
     nic_id: str
+    nic_guid: str
     public_ip_id: str
+    public_ip_guid: str
     os_disk: str
     fqdn: str
     role: Literal["controller", "worker"]
@@ -185,8 +193,11 @@ VmOptional = Literal[
     "created_at",
     "last_checked",
     "id",
+    "vm_id",
     "nic_id",
+    "nic_guid",
     "public_ip_id",
+    "public_ip_guid",
     "os_disk",
     "fqdn",
     "role",

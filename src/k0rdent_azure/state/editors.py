@@ -13,6 +13,12 @@ class MetadataEditor(Editor[model.Metadata]):
     takes = changes.MetadataChanges
     optional = frozenset(get_args(changes.MetadataOptional))
 
+    @property
+    def now(self) -> model.Metadata:
+        found = super().now
+        assert found is not None, "no document is without it"  # noqa: S101
+        return found
+
     def update(self, **fields: Unpack[changes.MetadataChanges]) -> None:
         self._update(fields)
 

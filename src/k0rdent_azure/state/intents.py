@@ -14,7 +14,7 @@ import msgspec
 
 from k0rdent_azure.errors import StateError, StateInvalidError
 from k0rdent_azure.state.codec import RECOVERY_HINT
-from k0rdent_azure.state.model import OperationKind, PhaseName, State
+from k0rdent_azure.state.model import DeploymentStatus, OperationKind, PhaseName, State
 from k0rdent_azure.state.resources import Resource
 from k0rdent_azure.state.transaction import Transaction
 
@@ -72,7 +72,7 @@ class RollbackDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     kept_as: str | None = None
     components: list[str] = []
-    status: str | None = None
+    status: DeploymentStatus | None = None
     phase: PhaseName | None = None
     remove: list[Resource] | None = None
     make: list[Resource] = []

@@ -78,6 +78,11 @@ class Sections:
         return editors.NsgEditor(self.by_path, "azure_resources", "network", "nsg")
 
     @property
+    def network(self) -> tuple[editors.VnetEditor | editors.SubnetEditor | editors.NsgEditor, ...]:
+        """The three parts of the network."""
+        return self.vnet, self.subnet, self.nsg
+
+    @property
     def ssh_key(self) -> editors.SshKeyEditor:
         """The SSH key of the VMs."""
         return editors.SshKeyEditor(self.by_path, "azure_resources", "ssh_key")
@@ -91,6 +96,13 @@ class Sections:
     def baseline(self) -> editors.BaselineEditor:
         """How Azure's answer differed from what was wanted."""
         return editors.BaselineEditor(self.by_path, "azure_resources", "baseline")
+
+    @property
+    def vm_names(self) -> list[str]:
+        """The virtual machines that are recorded, with the changes made so far."""
+        path = ("azure_resources", "virtual_machines")
+        vms = self.by_path.get(path) if self.by_path.has(path) else {}
+        return list(vms) if isinstance(vms, dict) else []
 
     def vm(self, name: str) -> editors.VmEditor:
         """One virtual machine."""

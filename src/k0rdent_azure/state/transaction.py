@@ -12,6 +12,7 @@ from k0rdent_azure.errors import StateInvalidError
 from k0rdent_azure.state.codec import RECOVERY_HINT
 from k0rdent_azure.state.document import Document, StatePath
 from k0rdent_azure.state.draft import Draft
+from k0rdent_azure.state.model import PendingOperation
 from k0rdent_azure.state.sections import Sections
 
 if TYPE_CHECKING:
@@ -118,14 +119,19 @@ class Transaction(Sections):
         phase: str | None = None,
         details: Mapping[str, object] | None = None,
     ) -> None:
-        """Record the intent of a side effect outside, before it happens."""
+        """Record the intent of a side effect outside, before it happens. Raises StateInvalidError."""
         operation: dict[str, object] = {"kind": kind, "target": target}
         operation["started_at"] = timestamp(self._clock.now())
         if phase is not None:
             operation["phase"] = phase
         if details:
             operation["details"] = dict(details)
-        self.by_path.set(("pending_operations", name), operation)
+        self.by_path.set(("pending_operations", name), _checked(operation, name))
+
+    def operation(self, name: str) -> PendingOperation | None:
+        """A pending operation, with the changes made so far; None if there is none of that name."""
+        path = ("pending_operations", name)
+        return msgspec.convert(self.by_path.get(path), PendingOperation) if self.by_path.has(path) else None
 
     def end_operation(self, name: str) -> None:
         """Record that a side effect's outcome is known; the changes beside it say which."""
@@ -158,6 +164,14 @@ def _refuse_other_identity(present: Mapping[str, object], wanted: Mapping[str, o
             f"{path} has another value there than in the present state, and never changes while a deployment lives",
             hint="choose another one: k0rdent-azure snapshot list",
         )
+
+
+def _checked(operation: dict[str, object], name: str) -> dict[str, object]:
+    try:
+        msgspec.convert(operation, PendingOperation)
+    except msgspec.ValidationError as error:
+        raise StateInvalidError(f"pending_operations.{name}: {error}", hint="nothing was changed") from None
+    return operation
 
 
 def _mapping_at(data: Mapping[str, object], key: str) -> dict[str, object]:
