@@ -167,8 +167,9 @@ async def test_in_a_users_group_only_what_is_ours_goes(cloud: Endpoint, client: 
 
     memory = removal.Removal()
     for _ in range(200):
-        left = await removal.delete_tagged_resources(client, subscription, "shared", NAME, memory=memory)
-        if not left:
+        listed = await inventory.resources(client, subscription, "shared")
+        ours = [each for each in listed if each.tags.get(TAG_DEPLOYMENT) == NAME]
+        if not await removal.delete_resources(client, ours, memory=memory):
             break
         await client.clock.sleep(30)
     theirs = await inventory.resources(client, subscription, "shared")

@@ -10,6 +10,7 @@ import pytest
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget
+from k0rdent_azure.azure.inventory import ResourceView
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
 from k0rdent_azure.azure.template import build
 from k0rdent_azure.config.topology import Names, hosts
@@ -227,7 +228,7 @@ async def test_what_this_login_does_not_see_does_not_pass_for_gone(
     with pytest.raises(AzureRequestError):
         await removal.delete_group(client, SUBSCRIPTION, "g")
     with pytest.raises(AzureRequestError):
-        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=removal.Removal())
+        await inventory.group_resources(client, SUBSCRIPTION, "g")
     with pytest.raises(AzureRequestError):
         await removal.delete_deployment_record(client, TARGET)
     with pytest.raises(AzureRequestError):
@@ -269,66 +270,54 @@ async def test_a_locked_group_is_told(client: ArmClient, arm: FakeArm) -> None:
     assert "az lock" in (caught.value.hint or "")
 
 
-def listed(*kinds_and_names: str, untagged: str = "") -> dict[str, object]:
-    """A group's resources: ours, somebody's, and perhaps one of ours that lost its tags."""
-    items: list[dict[str, object]] = [_item(each, {TAG_DEPLOYMENT: NAME}) for each in kinds_and_names]
-    items.append(_item("Microsoft.Compute/virtualMachines/theirs", {"team": "other"}))
-    return {"value": [*items, _item(untagged, {})] if untagged else items}
+def listed(*paths: str) -> list[ResourceView]:
+    """What was listed, and proven to be ours."""
+    return [
+        ResourceView(
+            id=f"{GROUP}/providers/{path}",
+            type=path.rpartition("/")[0],
+            name=path.rpartition("/")[2],
+            provisioning_state="Succeeded",
+            tags={},
+        )
+        for path in paths
+    ]
 
 
-def _item(path: str, tags: dict[str, str]) -> dict[str, object]:
-    kind, name = path.rsplit("/", 1)
-    return {"id": f"{GROUP}/providers/{path}", "type": kind, "name": name, "tags": tags}
-
-
-async def test_what_lost_its_tags_goes_by_its_id(client: ArmClient, arm: FakeArm) -> None:
-    vm = "Microsoft.Compute/virtualMachines/a"
-    arm.answer(200, listed(untagged=vm))
-    arm.answer(202, None)
-    known = {f"{GROUP}/providers/{vm}".lower()}
-    left = await removal.delete_tagged_resources(
-        client, SUBSCRIPTION, "g", NAME, memory=removal.Removal(), known=known
-    )
-    assert [each.name for each in left] == ["a"]
-    assert arm.seen[1].method == "DELETE"
-
-
-async def test_in_a_users_group_only_tagged_resources_go_in_order(client: ArmClient, arm: FakeArm) -> None:
+async def test_in_a_users_group_resources_go_in_order(client: ArmClient, arm: FakeArm) -> None:
     vm, nic = "Microsoft.Compute/virtualMachines/a", "Microsoft.Network/networkInterfaces/aVMNic"
     vnet, nsg = "Microsoft.Network/virtualNetworks/v", "Microsoft.Network/networkSecurityGroups/n"
     memory = removal.Removal()
 
-    arm.answer(200, listed(vnet, nsg, nic, vm))
     arm.answer(202, None)
-    left = await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
-    assert len(left) == 4
-    assert "$filter" not in arm.seen[0].query
+    assert len(await removal.delete_resources(client, listed(vnet, nsg, nic, vm), memory=memory)) == 4
+    # The VM is still going: nothing is asked again.
+    await removal.delete_resources(client, listed(vnet, nsg, nic, vm), memory=memory)
 
-    arm.answer(200, listed(vnet, nsg, nic, vm))  # the VM is still going: nothing is asked again
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
-
-    arm.answer(200, listed(vnet, nsg))  # it took its NIC along
-    arm.answer(202, None)
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
-
-    arm.answer(200, listed(nsg))
+    arm.answer(202, None)  # it took its NIC along
+    await removal.delete_resources(client, listed(vnet, nsg), memory=memory)
     arm.error(400, "InUseNetworkSecurityGroupCannotBeDeleted")
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
-    arm.answer(200, listed(nsg))
+    await removal.delete_resources(client, listed(nsg), memory=memory)
     arm.answer(204)
-    await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory)
+    await removal.delete_resources(client, listed(nsg), memory=memory)
 
-    arm.answer(200, listed())
-    assert await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=memory) == []
-    deleted = [seen.path.rsplit("/providers/", 1)[1] for seen in arm.seen if seen.method == "DELETE"]
+    assert await removal.delete_resources(client, [], memory=memory) == []
+    deleted = [seen.path.rsplit("/providers/", 1)[1] for seen in arm.seen]
     assert deleted == [vm, vnet, nsg, nsg]
+    assert {seen.method for seen in arm.seen} == {"DELETE"}
+
+
+async def test_a_kind_that_is_never_made_is_never_deleted(client: ArmClient, arm: FakeArm) -> None:
+    snapshot = listed("Microsoft.Compute/snapshots/s")
+    assert await removal.delete_resources(client, snapshot, memory=removal.Removal()) == []
+    assert arm.seen == []
 
 
 async def test_a_missing_right_ends_the_removal(client: ArmClient, arm: FakeArm) -> None:
-    arm.answer(200, listed("Microsoft.Compute/virtualMachines/a"))
     arm.error(403, "AuthorizationFailed")
+    vm = listed("Microsoft.Compute/virtualMachines/a")
     with pytest.raises(AzureRequestError):
-        await removal.delete_tagged_resources(client, SUBSCRIPTION, "g", NAME, memory=removal.Removal())
+        await removal.delete_resources(client, vm, memory=removal.Removal())
 
 
 async def test_a_missing_deployment_record_is_well(client: ArmClient, arm: FakeArm) -> None:

@@ -26,7 +26,7 @@ from k0rdent_azure.hosts.workstation import GatewayWorkstation
 from k0rdent_azure.phases.azure_setup import AzureSetup
 from k0rdent_azure.phases.begin import begin_run, initial_document
 from k0rdent_azure.phases.context import Context, Outside
-from k0rdent_azure.phases.destroy import destroy
+from k0rdent_azure.phases.destroy import destroy, foresee
 from k0rdent_azure.phases.engine import Phase, run_phases
 from k0rdent_azure.phases.interrupt import Interrupt
 from k0rdent_azure.phases.preparation import Preparation
@@ -175,8 +175,7 @@ class Stage:
 
     async def destroy(self) -> None:
         async with self.run("destroy") as ctx:
-            begin_run(ctx, status="destroying", action="destroy_requested", message="destroy")
-            await destroy(ctx)
+            await destroy(ctx, await foresee(ctx))
 
     def requests(self) -> list[str]:
         """The cloud's own ledger: method and path, without query."""

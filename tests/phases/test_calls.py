@@ -24,14 +24,14 @@ async def test_a_deployment_and_its_end(tmp_path: Path, vms: int, most: int, spe
     async with stage(tmp_path, make_config(workers=vms - 3), speed=speed) as made:
         await made.deploy()
         deployed = _both(made)
-        assert deployed == 3
+        assert deployed == 4
         assert deployed <= most
 
         await made.deploy("resume")
         assert _both(made) - deployed == 0
 
         await made.destroy()
-        assert _both(made) - deployed <= 4
+        assert _both(made) - deployed == 5
         assert made.world.group(made.names.resource_group) is None
 
 
@@ -45,7 +45,7 @@ async def test_each_deployment_learns_from_the_ones_before(tmp_path: Path, seed:
             deployed = _both(made)
             await made.destroy()
             assert deployed <= 5
-            assert _both(made) - deployed <= 4
+            assert _both(made) - deployed <= 6
             known = made.store.read().state.durations
             assert known is not None
     assert known is not None
@@ -62,7 +62,7 @@ async def test_a_slow_deployment_is_asked_about_when_earlier_ones_were_done(tmp_
         took = made.store.read().state.durations
         assert took is not None
         assert took.creation[-1] > 300
-        assert _both(made) == 4
+        assert _both(made) == 5
 
 
 async def test_a_host_that_answers_is_not_asked_for_its_power(
@@ -93,7 +93,9 @@ async def test_a_group_is_never_called_gone_without_asking(tmp_path: Path) -> No
         await made.destroy()
         asked = made.requests()[before:]
         group = made.world.subscription_id, made.names.resource_group
-        assert asked[0] == "DELETE /subscriptions/{}/resourceGroups/{}".format(*group)
+        assert asked[0] == "GET /subscriptions/{}/resourceGroups/{}/resources".format(*group)
+        assert asked[1] == "GET /subscriptions/{}/resourceGroups/{}".format(*group)
+        assert asked[2] == "DELETE /subscriptions/{}/resourceGroups/{}".format(*group)
         assert asked[-2] == "GET /subscriptions/{}/resourceGroups/{}".format(*group)
         assert asked[-1].startswith("DELETE")
         assert "/deployments/" in asked[-1]

@@ -43,7 +43,10 @@ WITHOUT_EDITOR = {
     model.PendingOperation,
     model.Secrets,
     model.BaselineDifference,
+    model.ChildCluster,
 }
+#: Given as values of a field, whole.
+GIVEN_WHOLE = {model.ChildCluster}
 #: Made, and removed, as a whole only: their fields belong together.
 PUT_ONLY = {model.Failure, model.Baseline}
 
@@ -128,7 +131,7 @@ def own_fields(kind: type[msgspec.Struct]) -> dict[str, object]:
     return {
         name: without_none(hint)
         for name, hint in get_type_hints(kind).items()
-        if name not in hidden and not structs_in(hint, set())
+        if name not in hidden and not structs_in(hint, set()) - GIVEN_WHOLE
     }
 
 

@@ -1,4 +1,4 @@
-"""Takes a deployment out of Azure: its own group as a whole, or only its tagged resources in a user's group.
+"""Takes a deployment out of Azure: its own group as a whole, or in a user's group what is proven to be its own.
 
 Nothing here waits. Each call starts what can be started and tells what is left, so that a caller can show it,
 be interrupted, and go on in another run.
@@ -6,14 +6,13 @@ be interrupted, and go on in another run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from k0rdent_azure.azure import inventory, versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, cancel
 from k0rdent_azure.azure.inventory import ResourceView
-from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
 from k0rdent_azure.errors import AzureRequestError
 
 #: What must be gone before what follows can go. A VM takes its disk, NIC and public address with it.
@@ -43,9 +42,9 @@ _NOT_YET = frozenset({400, 409, 412})
 async def delete_group(
     client: ArmClient, subscription: str, group: str, *, deployment: DeploymentTarget | None = None
 ) -> bool:
-    """Start deleting a group and all in it; False where there is none.
+    """Start deleting a group and all in it; False if there is none. Whoever calls has proven that it is ours.
 
-    `deployment` is cancelled first where it is active, lest it goes on filling the group. Raises
+    `deployment` is cancelled first if it is active, lest it goes on filling the group. Raises
     AzureRequestError, e.g. with code `ScopeLocked`.
     """
     if deployment is not None:
@@ -69,6 +68,8 @@ class Removal:
     """What the passes of one removal remember: ids whose deletion was accepted, and how long no VM was left."""
 
     started: set[str] = field(default_factory=set)
+    #: Ids, in lower case, that this run has proven to be the deployment's: a disk loses its proof with its VM.
+    proven: set[str] = field(default_factory=set)
     passes_without_vms: int = 0
 
     def waits_for_cascade(self, kinds: frozenset[str]) -> bool:
@@ -77,26 +78,16 @@ class Removal:
         return bool(kinds & _CASCADING) and ours and self.passes_without_vms <= CASCADE_PASSES
 
 
-async def delete_tagged_resources(
-    client: ArmClient,
-    subscription: str,
-    group: str,
-    deployment_id: str,
-    *,
-    memory: Removal,
-    known: Collection[str] = (),
+async def delete_resources(
+    client: ArmClient, ours: Sequence[ResourceView], *, memory: Removal
 ) -> list[ResourceView]:
-    """One pass: list what carries the deployment's tag or has an id in `known` (in lower case), start deleting what
-    nothing needs, return the rest.
+    """One pass over what is left of what is to go: start deleting what nothing needs any more.
 
-    Call it again, after a pause and with the same `memory`, until it returns []. The group and what others
-    put in it stay. One list, and one DELETE for each resource: ARM has no bulk delete below a whole group,
-    and a VM's DELETE takes its disk, NIC and address along.
+    `ours` is what was just listed and proven to be the deployment's; what this cannot delete is not returned.
+    Call it again, after a pause, with a new list and the same `memory`, until it returns []. One DELETE for each
+    resource: ARM has no bulk delete below a whole group, and a VM's DELETE takes its disk, NIC and address along.
     """
-    found = await inventory.resources(client, subscription, group)
-    left = [
-        each for each in found if each.tags.get(TAG_DEPLOYMENT) == deployment_id or each.id.lower() in known
-    ]
+    left = [each for each in ours if any(each.type.lower() in kinds for kinds, _ in _ORDER)]
     if not any(_VM in resource.id.lower() for resource in left):
         memory.passes_without_vms += 1
     for kinds, api_version in _ORDER:

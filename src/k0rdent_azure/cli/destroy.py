@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.lost import no_deployment
+from k0rdent_azure.cli.parting import foresee, question
 from k0rdent_azure.cli.run_snapshot import snapshot_before
 from k0rdent_azure.cli.running import (
     add_run_arguments,
@@ -16,18 +17,23 @@ from k0rdent_azure.cli.running import (
     supervise,
 )
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import K0rdentAzureError
+from k0rdent_azure.errors import BehindError, K0rdentAzureError
 
 if TYPE_CHECKING:
     from k0rdent_azure.phases.context import Context
+    from k0rdent_azure.phases.destroy import Parting
 
 EPILOG = """\
 examples:
-  k0rdent-azure destroy          ask, then remove
-  k0rdent-azure destroy --yes    no question
+  k0rdent-azure destroy                              look, name what goes, ask, then remove
+  k0rdent-azure destroy --yes                        no question
+  k0rdent-azure destroy --yes --delete-foreign       with what others put into the deployment's own group
+  k0rdent-azure destroy --yes --abandon-children     although k0rdent manages clusters, which stay and are billed
+  k0rdent-azure destroy --without-azure              Azure cannot be asked: only archive the state
 
-It needs neither the VPN nor the cluster, works on a half-made deployment, and can be run again.
-The state moves to archive/<deployment id>/. A resource group that was there before stays.
+Azure is always asked, and "gone" is its answer. In a resource group that was there before, only what is proven to be
+this deployment's is deleted; the group stays. It needs neither the VPN nor the cluster, works on a half-made
+deployment, and can be run again. The state moves to archive/<deployment id>/.
 """
 
 
@@ -40,43 +46,93 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=HelpFormatter,
     )
     add_run_arguments(parser)
+    add_loss_arguments(parser)
+    parser.add_argument(
+        "--without-azure",
+        action="store_true",
+        help="do not ask Azure and delete nothing: only archive the state; what exists goes on to run and cost",
+    )
+
+
+def add_loss_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags without which nothing is removed that others made, or that nobody would delete afterwards."""
+    parser.add_argument(
+        "--delete-foreign",
+        action="store_true",
+        help="delete, with the deployment's own group, what others put into it",
+    )
+    parser.add_argument(
+        "--abandon-children",
+        action="store_true",
+        help="leave the clusters that k0rdent manages running, without anybody who manages them",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    """Keys of `--json`: deployment_id, status (destroyed, or archived with --without-azure), archive, azure_asked,
+    foreign[] (type, name, why: deleted with the group), children[] (namespace, name, template: left running),
+    children_checked_at, may_remain[] (names in Azure, with --without-azure).
+    """
+    from k0rdent_azure.cli.output import show_notice
+
     workspace = Workspace(args.workspace)
     with workspace.run_lock().acquire("destroy"):
         store = workspace.store()
         if not store.exists():
-            raise no_deployment(workspace, "nothing is left to destroy")
-        config, names = snapshot_of(workspace)
-        confirm(f"Destroy {names.deployment_id} ({names.resource_group}) for good?", yes=args.yes)
-        snapshot_before(workspace, "destroy")
-        try:
-            supervise(workspace, config, names, args=args, work=_destroy)
-        except K0rdentAzureError as error:
-            next_command_hint(error, workspace, "destroy --yes" if args.yes else "destroy")
-            raise
-        from k0rdent_azure.cli.output import show_notice
+            raise no_deployment(
+                workspace, "look for one in Azure: k0rdent-azure recover --from-azure --dry-run"
+            )
+        if args.without_azure:
+            from k0rdent_azure.cli.unasked import archive_unasked
 
+            return archive_unasked(workspace, args)
+        config, names = snapshot_of(workspace)
+        confirmed = foresee(workspace, config, names, args)
+        confirm(question(config, names, confirmed), yes=args.yes)
+        snapshot_before(workspace, "destroy")
+
+        async def work(ctx: Context) -> None:
+            await _destroy(ctx, confirmed)
+
+        try:
+            supervise(workspace, config, names, args=args, work=work)
+        except BehindError:
+            raise
+        except K0rdentAzureError as error:
+            next_command_hint(error, workspace, _words(args))
+            raise
         linked = [(path, path.readlink()) for path in store.storage.beside() if path.is_symlink()]
         archive = store.archive(workspace.archive_dir / names.deployment_id)
     for path, target in linked:
         show_notice(
             f"left where it is: {target}, which {path.name} was a symbolic link to; a copy is in the archive"
         )
-    _show(names.deployment_id, str(archive), as_json=args.json)
+    _show(names.deployment_id, str(archive), confirmed, as_json=args.json)
     return 0
 
 
-async def _destroy(ctx: Context) -> None:
+def _words(args: argparse.Namespace) -> str:
+    """The same command again."""
+    given = [
+        flag
+        for flag, is_given in (
+            ("--yes", args.yes),
+            ("--delete-foreign", args.delete_foreign),
+            ("--abandon-children", args.abandon_children),
+        )
+        if is_given
+    ]
+    return " ".join(["destroy", *given])
+
+
+async def _destroy(ctx: Context, confirmed: Parting) -> None:
     import asyncio
 
-    from k0rdent_azure.phases.begin import begin_run, end_run
+    from k0rdent_azure.phases.begin import end_run
     from k0rdent_azure.phases.destroy import destroy
 
-    begin_run(ctx, status="destroying", action="destroy_requested", message=f"{ctx.command} was asked for")
     try:
-        await destroy(ctx)
+        await destroy(ctx, confirmed)
     except K0rdentAzureError as error:
         end_run(ctx, type(error).__name__)
         raise
@@ -86,10 +142,27 @@ async def _destroy(ctx: Context) -> None:
     end_run(ctx, "destroyed")
 
 
-def _show(deployment_id: str, archive: str, *, as_json: bool) -> None:
+def _show(deployment_id: str, archive: str, done: Parting, *, as_json: bool) -> None:
     from k0rdent_azure.cli.output import print_json, show_notice
 
     if as_json:
-        print_json({"deployment_id": deployment_id, "status": "destroyed", "archive": archive})
-    else:
-        show_notice(f"{deployment_id} is gone; its state is kept in {archive}")
+        print_json(
+            {
+                "deployment_id": deployment_id,
+                "status": "destroyed",
+                "archive": archive,
+                "azure_asked": True,
+                "foreign": [
+                    {"type": each.type, "name": each.name, "why": each.why} for each in done.found.foreign
+                ],
+                "children": list(done.children.known),
+                "children_checked_at": done.children.checked_at,
+                "may_remain": [],
+            }
+        )
+        return
+    for resource in done.found.left:
+        show_notice(
+            f"left alone: {resource.type} {resource.name} has this deployment's tags, and is not what it makes"
+        )
+    show_notice(f"{deployment_id} is gone from Azure; its state is kept in {archive}")

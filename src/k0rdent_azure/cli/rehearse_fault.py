@@ -27,6 +27,7 @@ examples:
   k0rdent-azure rehearse fault vm-replaced --vm k0s-worker-1 --tags copied
   k0rdent-azure rehearse fault tag-added --tag costcenter=4711
   k0rdent-azure rehearse fault property-changed --resource k0s-worker-1 --property tags.owner --value '"me"'
+  k0rdent-azure rehearse fault child-cluster --resource eu-1
   k0rdent-azure rehearse fault list --json
   k0rdent-azure rehearse fault clear
 
@@ -59,6 +60,8 @@ _OPTIONS = {
     "tags": "NAME=VALUE,…; `copied`: those of what was there; none without it",
     "property": "path in the resource's body, with dots; a number is an index",
     "value": "JSON; without it the property goes",
+    "namespace": "Kubernetes namespace",
+    "template": "name of the ClusterTemplate",
 }
 _TYPES: dict[str, Callable[[str], object]] = {
     "status": int,

@@ -5,7 +5,7 @@ It fixes the subscription, the scope and the names, so that a phase reads as wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
@@ -24,6 +24,7 @@ from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
 from k0rdent_azure.phases.baseline import record_baseline
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.state.intents import SUBMISSION
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
 
@@ -166,20 +167,23 @@ def _record_incarnation(ctx: Context, tx: Transaction, name: str, guids: Mapping
         tx.vm(name).update(public_ip_guid=guid)
 
 
-async def start_removal(ctx: Context) -> bool:
-    """Start deleting what the deployment made; False where nothing of it exists."""
+async def cancel(ctx: Context) -> None:
+    """Stop the template deployment if it may be at work: no request if it is known to have ended."""
     recorded = ctx.state.azure_resources.deployment
     # A later submission that no run recorded may be at work, whatever is known of the one before.
-    known = "arm-deployment" not in ctx.state.pending_operations
-    ended = known and recorded is not None and recorded.provisioning_state in deployments.ENDED
-    where = target(ctx)
-    if ctx.names.existing_group is not None:
-        if not ended:
-            await deployments.cancel(ctx.arm, where)
-        return not await is_gone(ctx)
-    return await removal.delete_group(
-        ctx.arm, where.subscription, ctx.names.resource_group, deployment=None if ended else where
-    )
+    known = not SUBMISSION.is_pending(ctx.state)
+    if not (known and recorded is not None and recorded.provisioning_state in deployments.ENDED):
+        await cancel_active(ctx)
+
+
+async def cancel_active(ctx: Context) -> None:
+    """Stop the template deployment; none that is at work is fine."""
+    await deployments.cancel(ctx.arm, target(ctx))
+
+
+async def delete_group(ctx: Context) -> None:
+    """Start deleting the group with all that is in it; whoever asks has proven that it is ours."""
+    await removal.delete_group(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
 
 
 #: Power states of a VM that exists and has to be started. https://learn.microsoft.com/azure/virtual-machines/states-billing
@@ -242,37 +246,28 @@ async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]
     return [each for each in found if each.name.lower() in parts]
 
 
-async def is_gone(ctx: Context) -> bool:
-    """Whether Azure has nothing left; in a user's own group, each look also deletes what can go by now."""
-    where = target(ctx)
-    if ctx.names.existing_group is None:
-        return await removal.group_gone(ctx.arm, where.subscription, ctx.names.resource_group)
-    left = await removal.delete_tagged_resources(
-        ctx.arm,
-        where.subscription,
-        ctx.names.resource_group,
-        ctx.names.deployment_id,
-        memory=ctx.removal,
-        known=_recorded_ids(ctx.state),
-    )
-    return not left
+async def group_is_gone(ctx: Context) -> bool:
+    """Whether Azure says that there is no group any more: one request."""
+    return await removal.group_gone(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
 
 
-def _recorded_ids(state: State) -> set[str]:
-    """Ids, in lower case, of what the state says that this deployment made: tags may be gone."""
-    azure = state.azure_resources
-    parts = [azure.network.vnet.id, azure.network.nsg.id] if azure.network else []
-    vms = [each for vm in azure.virtual_machines.values() for each in (vm.id, vm.nic_id, vm.public_ip_id)]
-    key = azure.ssh_key.id if azure.ssh_key else None
-    return {each.lower() for each in (*parts, *vms, key) if each}
+async def delete_resources(ctx: Context, ours: Sequence[ResourceView]) -> bool:
+    """One pass over what is ours in a group of the user's; whether anything of it was left."""
+    return bool(await removal.delete_resources(ctx.arm, ours, memory=ctx.removal))
 
 
-async def forget_deployment(ctx: Context) -> None:
-    """Remove the deployment's record, which a deleted group does not take along at subscription scope."""
+async def forget_deployment(ctx: Context) -> bool:
+    """Remove the deployment's record, which a deleted group does not take along at subscription scope.
+
+    False while the deployment is still at work.
+    """
     try:
         await removal.delete_deployment_record(ctx.arm, target(ctx))
     except AzureRequestError as error:
+        if error.status == HTTPStatus.CONFLICT:
+            return False
         if error.status != HTTPStatus.FORBIDDEN:
             raise
         # The record holds nothing; a right that is missing for it must not keep a destroy from ending.
         ctx.observer.notice(f"could not remove the deployment record: {error.message}")
+    return True

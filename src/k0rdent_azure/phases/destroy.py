@@ -1,4 +1,4 @@
-"""Takes everything away again, in whatever condition it is, and archives the state.
+"""Takes everything away again, in whatever condition it is, and says that it is gone only when Azure says so.
 
 Every step looks first and can be repeated. A broken VPN or cluster stops nothing: the VMs go as a whole.
 """
@@ -6,49 +6,173 @@ Every step looks first and can be repeated. A broken VPN or cluster stops nothin
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
-from k0rdent_azure.errors import AzureError, K0rdentAzureError
-from k0rdent_azure.phases import arm, durations, schedule
+from k0rdent_azure.azure.sight import VM
+from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.errors import AzureError, K0rdentAzureError, StrangerError
+from k0rdent_azure.phases import arm, begin, children, durations, removal_check, schedule, standing
+from k0rdent_azure.phases.children import Children
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import remove_if_empty, remove_private
+from k0rdent_azure.phases.removal_check import Found
+from k0rdent_azure.phases.vm_removal import DOUBT
+from k0rdent_azure.state.intents import DESTROY, SUBMISSION, refuse
 from k0rdent_azure.state.model import Durations
 
+#: What its requests are counted under, in place of a phase.
+LEDGER_NAME = "destroy"
 #: Cloud seconds between looks where resources go one by one: each look also starts what can go by then.
 LOOKS_AT = (150.0, 90.0, 60.0)
+#: Cloud seconds until a template deployment that is at work, or a submission in doubt, is looked at again.
+SETTLES = 30.0
 #: Cloud seconds after which a deletion is called stuck.
 PATIENCE = 3600.0
 #: Real seconds for taking the VPN down; the peer may be gone already.
 VPN_DOWN_LIMIT = 20.0
 
 
-async def destroy(ctx: Context) -> None:
-    """Remove the VPN interface, all Azure resources, and the key files; leaves the state to be archived."""
-    ctx.outside.ledger.phase = "destroy"
+@dataclass(frozen=True)
+class Parting:
+    """What a removal of everything would take and leave: read before anybody is asked to confirm it."""
+
+    subscription: str
+    found: Found
+    children: Children
+
+
+async def foresee(ctx: Context) -> Parting:
+    """Ask Azure and the cluster. Raises BehindError, StrangerError, and AzureError if Azure cannot be asked."""
+    refuse(ctx.state, "destroy")
+    ctx.outside.ledger.phase = LEDGER_NAME
+    try:
+        found = await removal_check.examine(ctx)
+    finally:
+        with ctx.commit():
+            # Only the requests are counted.
+            pass
+    machines = [each.name for each in found.seen.resources if each.type.lower() == VM]
+    listed = await children.look(ctx, among=[] if found.deleting else machines)
+    return Parting(ctx.state.azure_resources.subscription_id or "", found, listed)
+
+
+async def destroy(ctx: Context, confirmed: Parting) -> None:
+    """Remove the VPN interface, all Azure resources, and the key files; leaves the state to be archived.
+
+    `confirmed` is what somebody agreed to. If it is not new any more, or others put something into the group since,
+    Azure is asked again, and nothing that nobody was told of is deleted.
+    """
+    ctx.outside.ledger.phase = LEDGER_NAME
+    left_behind = confirmed.children.known if confirmed.children.answer != "unreadable" else ()
+    begin.begin_run(
+        ctx,
+        status="destroying",
+        action="destroy_requested",
+        message=f"{ctx.command} was asked for",
+        intent=standing.raise_generation if confirmed.found.exists else None,
+    )
     with ctx.commit() as tx:
         tx.metadata.update(deployment_status="destroying")
-        tx.begin_operation("destroy", kind="destroy", target=ctx.names.resource_group)
+        DESTROY.begin(tx, ctx.names.resource_group)
         ctx.event(tx, "destroy_started", f"removing {ctx.names.deployment_id}")
+        if confirmed.found.foreign:
+            named = removal_check.shown([str(each) for each in confirmed.found.foreign])
+            ctx.event(tx, "foreign_resources_given_up", named, resource=ctx.names.resource_group)
+        if left_behind:
+            ctx.event(tx, "children_abandoned", children.names(left_behind))
     await _take_vpn_down(ctx)
-    if _may_exist_in_azure(ctx):
-        await arm.choose_subscription(ctx)
-        await _remove_resources(ctx)
+    await remove_everything(ctx, confirmed.found)
     _remove_local_files(ctx)
     with ctx.commit() as tx:
-        tx.end_operation("destroy")
         for name in list(tx.state.pending_operations):
             tx.end_operation(name)
         tx.metadata.update(deployment_status="destroyed")
-        tx.event("complete", "destroyed", "nothing of this deployment is left")
+        tx.event("complete", "destroyed", "nothing of this deployment is left in Azure")
 
 
-def _may_exist_in_azure(ctx: Context) -> bool:
-    """Whether any run got as far as asking Azure for something; if not, Azure is not asked at all."""
-    state = ctx.state
-    group = state.azure_resources.resource_group
-    submitted = state.azure_resources.deployment is not None or "arm-deployment" in state.pending_operations
-    # A rollback of the state alone forgets what was submitted, but not that something was.
-    asked = bool(state.api_calls.by_phase.get("azure_setup"))
-    return submitted or asked or (group is not None and group.status not in ("pending", "deleted"))
+async def remove_everything(ctx: Context, confirmed: Found) -> None:
+    """Delete what is in Azure, and wait until Azure says that nothing is left. Can be repeated.
+
+    Raises StrangerError if something that is not ours would go and is not in `confirmed`.
+    """
+    ctx.interrupt.checkpoint()
+    group = ctx.state.azure_resources.resource_group
+    begun_now = group is not None and group.status != "deleting"
+    with ctx.commit() as tx:
+        if tx.resource_group.exists:
+            tx.resource_group.update(status="deleting")
+        ctx.event(tx, "deletion_started", "asking Azure to delete", resource=ctx.names.resource_group)
+    seconds = await _remove(
+        ctx, confirmed if confirmed.seen.is_fresh else await _again(ctx, confirmed), confirmed
+    )
+    while not await arm.forget_deployment(ctx):
+        # It came to life late, and may have made something since.
+        await arm.cancel_active(ctx)
+        await ctx.sleep(SETTLES)
+        await _remove(ctx, await _again(ctx, confirmed), confirmed)
+    with ctx.commit() as tx:
+        if begun_now and seconds is not None:
+            durations.note(tx, "deletion", seconds)
+        for part in (tx.resource_group, tx.vnet, tx.subnet, tx.nsg):
+            if part.exists:
+                part.update(status="deleted")
+        for name in tx.state.azure_resources.virtual_machines:
+            tx.vm(name).update(status="deleted")
+        ctx.event(tx, "azure_resources_deleted", "Azure has nothing left", resource=ctx.names.resource_group)
+
+
+async def _again(ctx: Context, confirmed: Found) -> Found:
+    """Look once more. Raises StrangerError if more would go than somebody has confirmed."""
+    found = await removal_check.examine(ctx)
+    if not removal_check.is_known(found, confirmed):
+        known = {each.id.lower() for each in confirmed.foreign}
+        new = [each for each in found.foreign if each.id.lower() not in known]
+        raise StrangerError(
+            f"nothing was deleted: since you confirmed, others put something into {ctx.names.resource_group}: "
+            + removal_check.shown([str(each) for each in new]),
+            resource_id=new[0].id,
+            hint="look at it, and confirm again",
+        )
+    return found
+
+
+async def _remove(ctx: Context, found: Found, confirmed: Found) -> float | None:
+    """Delete what was found, and wait for its end; the cloud seconds that it took, None if there was nothing."""
+    found = await _settled(ctx, found, confirmed)
+    if not found.exists:
+        return None
+    ctx.interrupt.checkpoint()
+    if ctx.names.existing_group is not None:
+        await standing.announce(ctx, found.seen)
+        await arm.cancel(ctx)
+        ctx.removal.proven |= {each.id.lower() for each in found.ours}
+        await arm.delete_resources(ctx, found.ours)
+    elif not found.deleting:
+        await arm.cancel(ctx)
+        await arm.delete_group(ctx)
+    return await wait_until_gone(ctx)
+
+
+async def _settled(ctx: Context, found: Found, confirmed: Found) -> Found:
+    """What is there once no template deployment is at work, and no submission in doubt can arrive any more."""
+    doubted = False
+    while not found.exists:
+        pending = ctx.state.pending_operations.get(SUBMISSION.name)
+        left = DOUBT - ctx.clock.age(parse_timestamp(pending.started_at)) if pending is not None else 0.0
+        if found.is_active:
+            await arm.cancel_active(ctx)
+            await ctx.sleep(SETTLES)
+        elif found.record is None and left > 0 and not doubted:
+            doubted = True
+            ctx.observer.activity(
+                ctx.names.resource_group,
+                "waiting until a submission without an answer cannot arrive any more",
+            )
+            await ctx.sleep(left)
+        else:
+            break
+        found = await _again(ctx, confirmed)
+    return found
 
 
 async def _take_vpn_down(ctx: Context) -> None:
@@ -74,28 +198,6 @@ async def _take_vpn_down(ctx: Context) -> None:
         ctx.event(tx, "vpn_down", f"WireGuard interface {interface} is down", resource=interface)
 
 
-async def _remove_resources(ctx: Context) -> None:
-    ctx.interrupt.checkpoint()
-    group = ctx.state.azure_resources.resource_group
-    begun_now = group is not None and group.status != "deleting"
-    with ctx.commit() as tx:
-        tx.resource_group.update(status="deleting")
-        ctx.event(tx, "deletion_started", "asking Azure to delete", resource=ctx.names.resource_group)
-    if await arm.start_removal(ctx):
-        seconds = await wait_until_gone(ctx)
-        if begun_now:
-            with ctx.commit() as tx:
-                durations.note(tx, "deletion", seconds)
-    await arm.forget_deployment(ctx)
-    with ctx.commit() as tx:
-        tx.resource_group.update(status="deleted")
-        for part in tx.network:
-            part.update(status="deleted")
-        for name in tx.state.azure_resources.virtual_machines:
-            tx.vm(name).update(status="deleted")
-        ctx.event(tx, "azure_resources_deleted", "Azure has nothing left", resource=ctx.names.resource_group)
-
-
 async def wait_until_gone(ctx: Context) -> float:
     """Look until Azure says that nothing is left; returns the cloud seconds after which it said so."""
     started, looks = ctx.clock.monotonic(), 0
@@ -105,7 +207,7 @@ async def wait_until_gone(ctx: Context) -> float:
             ctx.names.resource_group, f"waiting for Azure to delete, next look in {pause:.0f} s"
         )
         await ctx.sleep(pause)
-        if await arm.is_gone(ctx):
+        if await _is_gone(ctx):
             return ctx.clock.monotonic() - started
         looks += 1
         if ctx.clock.monotonic() - started > PATIENCE and looks >= LOOKS_BEFORE_GIVING_UP:
@@ -113,6 +215,13 @@ async def wait_until_gone(ctx: Context) -> float:
                 f"Azure did not delete {ctx.names.resource_group} within {PATIENCE / 60:.0f} minutes",
                 hint="look for a lock on the group in the portal, then run destroy again",
             )
+
+
+async def _is_gone(ctx: Context) -> bool:
+    """Whether Azure has nothing left; in a user's own group, each look also deletes what can go by now."""
+    if ctx.names.existing_group is None:
+        return await arm.group_is_gone(ctx)
+    return not await arm.delete_resources(ctx, await removal_check.left_of_ours(ctx))
 
 
 def _pause(ctx: Context, looks: int) -> float:

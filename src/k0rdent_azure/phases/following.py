@@ -16,9 +16,9 @@ import msgspec
 from k0rdent_azure.cluster import kcm
 from k0rdent_azure.config.topology import LAPTOP, Host
 from k0rdent_azure.errors import QuorumError, StateError
-from k0rdent_azure.phases import arm, etcd_health, etcd_members, turns, vm_removal
+from k0rdent_azure.phases import children, etcd_health, etcd_members, removal_check, turns, vm_removal
 from k0rdent_azure.phases.context import Context
-from k0rdent_azure.phases.destroy import wait_until_gone
+from k0rdent_azure.phases.destroy import remove_everything
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
 from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
 from k0rdent_azure.phases.orphans import RESET
@@ -89,8 +89,18 @@ _ORDER: Mapping[str, int] = {
 }
 
 
-def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> None:
-    """Record the intent. `kept_as` is the snapshot that was taken of the version before."""
+def begin(
+    tx: Transaction,
+    to: RollbackPlan,
+    *,
+    snapshot: str,
+    kept_as: str,
+    delete_foreign: bool = False,
+    abandon_children: bool = False,
+) -> None:
+    """Record the intent. `kept_as` is the snapshot that was taken of the version before; the last two are what
+    somebody agreed to lose.
+    """
     ROLLBACK.begin(
         tx,
         snapshot,
@@ -100,6 +110,8 @@ def begin(tx: Transaction, to: RollbackPlan, *, snapshot: str, kept_as: str) -> 
             status=tx.state.metadata.deployment_status,
             remove=to.unrecorded,
             make=to.missing,
+            delete_foreign=delete_foreign,
+            abandon_children=abandon_children,
         ),
     )
     tx.metadata.update(deployment_status="in_progress")
@@ -128,7 +140,7 @@ async def _finish(ctx: Context) -> None:
     details = _details(ctx)
     if details.remove is not None:
         try:
-            await _remove(ctx, details.remove)
+            await _remove(ctx, details.remove, details)
         except QuorumError as error:
             _withdraw(ctx, error)
             raise
@@ -231,12 +243,14 @@ def _is_whole(found: Sequence[Resource], every: Sequence[Host]) -> bool:
     return all(("k0s node", host.name) in _keys(found) for host in every if host.role == "controller")
 
 
-async def _remove(ctx: Context, found: Sequence[Resource]) -> None:
+async def _remove(ctx: Context, found: Sequence[Resource], details: RollbackDetails) -> None:
     kinds = {each.kind for each in found}
     leaving_vms = {each.name for each in found if each.kind == "vm"}
     nodes = [host for host in ctx.hosts if ("k0s node", host.name) in _keys(found)]
     whole_cluster = _is_whole(found, ctx.hosts)
-    everything = "resource group" in kinds
+    everything = takes_everything(found)
+    if everything or whole_cluster or "helm release" in kinds:
+        await _permit_without_children(ctx, abandon=details.abandon_children)
     # Asked again for each; but what cannot end is better not begun.
     spared = controllers_spared(found, ctx.hosts)
     await etcd_health.refuse_loss(ctx, spared[:1], act="removed", leaving=True)
@@ -250,10 +264,9 @@ async def _remove(ctx: Context, found: Sequence[Resource]) -> None:
     ctx.interrupt.checkpoint()
     if everything:
         ctx.step(f"deleting {ctx.names.resource_group}")
-        await arm.choose_subscription(ctx)
-        if await arm.start_removal(ctx):
-            await wait_until_gone(ctx)
-        await arm.forget_deployment(ctx)
+        there = await removal_check.examine(ctx)
+        removal_check.permit(there, delete_foreign=details.delete_foreign)
+        await remove_everything(ctx, there)
     elif leaving_vms:
         ctx.step(f"deleting {', '.join(sorted(leaving_vms))}")
         await _remove_vms(ctx, sorted(leaving_vms), whole=whole_cluster)
@@ -267,6 +280,25 @@ async def _remove_vms(ctx: Context, names: Sequence[str], *, whole: bool) -> Non
         if not whole:
             await etcd_health.refuse_loss(ctx, wave, act="deleted")
         await vm_removal.remove(ctx, wave)
+
+
+def takes_everything(found: Iterable[Resource]) -> bool:
+    """Whether the resource group goes, with all that is in it."""
+    return any(each.kind == "resource group" for each in found)
+
+
+def takes_cluster(found: Collection[Resource], controllers: Collection[str]) -> bool:
+    """Whether the cluster, or kcm in it, goes: what k0rdent manages would have nobody any more."""
+    gone = _keys(found)
+    whole = bool(controllers) and all(("k0s node", name) in gone for name in controllers)
+    return takes_everything(found) or whole or any(kind == "helm release" for kind, _ in gone)
+
+
+async def _permit_without_children(ctx: Context, *, abandon: bool) -> None:
+    cluster = ctx.state.k0s_cluster
+    listed = await children.look(ctx)
+    file = str(ctx.path(cluster.kubeconfig_file)) if cluster else "k0sctl-config"
+    children.permit(listed, abandon=abandon, what="nothing was removed", kubeconfig=file)
 
 
 async def _uninstall(ctx: Context) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from k0rdent_azure.cluster import kcm
+from k0rdent_azure.cluster.children import children
 from k0rdent_azure.cluster.kcm import CommandOutput, Readiness
-from k0rdent_azure.errors import ClusterError, HostUnreachableError
+from k0rdent_azure.errors import ClusterError, HostError, HostUnreachableError
+from k0rdent_azure.phases.children import note
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.state.model import PhaseName
 
@@ -20,6 +22,7 @@ class K0rdentInstall:
     async def run(self, ctx: Context) -> None:
         readiness = await self._observe(ctx)
         if readiness.ready:
+            await self._list_children(ctx)
             return
         if (
             await kcm.chart_version(kubectl_on_leader(ctx), release=_release(ctx))
@@ -27,6 +30,16 @@ class K0rdentInstall:
         ):
             await self._install(ctx)
         await self._wait(ctx)
+        await self._list_children(ctx)
+
+    async def _list_children(self, ctx: Context) -> None:
+        """Keep the list of clusters that k0rdent manages, for the day when nobody can ask; no answer is fine."""
+        try:
+            found = await children(kubectl_on_leader(ctx))
+        except (ClusterError, HostError):
+            return
+        with ctx.commit() as tx:
+            note(tx, found, now=ctx.now)
 
     async def _observe(self, ctx: Context) -> Readiness:
         readiness = await kcm.observe(kubectl_on_leader(ctx), release=_release(ctx))

@@ -85,16 +85,23 @@ async def strangers(ctx: Context, seen: Sight, parts: Iterable[Part]) -> list[St
 
     Only where tags prove nothing and an id was recorded, the incarnations of that type are read: one list.
     """
-    owner = owner_of(ctx.state)
     found = [resource for part in parts if (resource := seen.find(part)) is not None]
-    verdicts = {each.id: _judge(owner, each, seen, None) for each in found}
-    doubtful = {each.type.lower() for each in found if verdicts[each.id] is Proof.DOUBTFUL}
+    judged = await verdicts(ctx, seen, found)
+    return [stranger(each, verdict) for each in found if isinstance(verdict := judged[each.id], str)]
+
+
+async def verdicts(ctx: Context, seen: Sight, found: Iterable[ResourceView]) -> dict[str, Proof | str]:
+    """By id, the proof that a resource is ours, or in words why it is not. Requests are as for `strangers`."""
+    owner, names, each_of = owner_of(ctx.state), ctx.names, list(found)
+    judged = {each.id: _judge(owner, names, each, seen, None) for each in each_of}
+    doubtful = {each.type.lower() for each in each_of if judged[each.id] is Proof.DOUBTFUL}
     for type_ in sorted(doubtful):
         guids = await inventory.incarnations(ctx.arm, *_place(ctx), type_)
-        for each in found:
-            if each.type.lower() == type_ and verdicts[each.id] is Proof.DOUBTFUL:
-                verdicts[each.id] = _judge(owner, each, seen, guids.get(each.id.lower(), ""))
-    return [_stranger(each, verdict) for each in found if isinstance(verdict := verdicts[each.id], str)]
+        for each in each_of:
+            if each.type.lower() == type_ and judged[each.id] is Proof.DOUBTFUL:
+                judged[each.id] = _judge(owner, names, each, seen, guids.get(each.id.lower(), ""))
+    unread = "it has no tag of this deployment, and its id in Azure could not be read"
+    return {key: unread if verdict is Proof.DOUBTFUL else verdict for key, verdict in judged.items()}
 
 
 async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[str, VmView], list[Stranger]]:
@@ -114,9 +121,9 @@ async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[s
             continue
         for resource in seen.resources:
             if resource.id.lower() in {each.lower() for each in vm.takes_along}:
-                along = _judge(owner, resource, seen, None)
+                along = _judge(owner, ctx.names, resource, seen, None)
                 if isinstance(along, str):
-                    found.append(_stranger(resource, f"{along}; it would go with {vm.name}"))
+                    found.append(stranger(resource, f"{along}; it would go with {vm.name}"))
     return there, found
 
 
@@ -130,24 +137,24 @@ def refuse(found: Sequence[Stranger], *, what: str, hint: str) -> None:
         )
 
 
-def _judge(owner: Owner, resource: ResourceView, seen: Sight, guid: str | None) -> Proof | str:
-    """A disk without tags of its own is its VM's."""
+def _judge(owner: Owner, names: Names, resource: ResourceView, seen: Sight, guid: str | None) -> Proof | str:
+    """An OS disk without tags of its own is its VM's; any other disk was attached by somebody."""
     verdict = judge(owner, resource.id, resource.tags, guid)
-    if (
-        isinstance(verdict, str)
-        and resource.type.lower() == DISK
-        and not resource.tags
-        and resource.managed_by
-    ):
+    if isinstance(verdict, str) and resource.type.lower() == DISK and not resource.tags:
         holder = next(
             (each for each in seen.resources if each.id.lower() == resource.managed_by.lower()), None
         )
-        if holder is not None and not isinstance(judge(owner, holder.id, holder.tags), str):
+        if (
+            holder is not None
+            and resource.name.lower() == names.os_disk(holder.name).lower()
+            and not isinstance(judge(owner, holder.id, holder.tags), str)
+        ):
             return Proof.TAGS
     return verdict
 
 
-def _stranger(resource: ResourceView, why: str) -> Stranger:
+def stranger(resource: ResourceView, why: str) -> Stranger:
+    """A resource that is not ours, with the reason."""
     return Stranger(resource.id, resource.type, resource.name, why)
 
 

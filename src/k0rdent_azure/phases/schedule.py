@@ -19,9 +19,11 @@ EARLY_LIMITS, LATE_LIMITS = (60.0, 300.0), (300.0, 1800.0)
 #: Where every host answers but ARM's record still runs on, it is asked again after this, twice this, and so on.
 VERDICT_AGAIN = 30.0
 
-#: A group's first look without history; most groups of VMs are gone by then.
-DELETION = 240.0
+#: A group's first look without history; nearly all groups of VMs are gone by then, so that one look does.
+DELETION = 330.0
 DELETION_LIMITS = (60.0, 1800.0)
+#: How much earlier the next one looks after a look that found the group gone: slowly, as a second look costs a request.
+DELETION_EARLIER = 0.945
 #: What is beyond was no duration of Azure's: a machine that slept, or a damaged record.
 LONGEST = 86400.0
 
@@ -57,11 +59,11 @@ def verdict_pause(asked: int) -> float:
 def deletion_pause(known: Durations, looks: int) -> float:
     """Cloud seconds before the look that follows `looks` others at a group that is being deleted.
 
-    A look that finds it gone tells only that it was gone by then, so the next destroy looks a tenth earlier;
+    A look that finds it gone tells only that it was gone by then, so the next destroy looks a little earlier;
     one that comes too early costs one more look, half as long after it.
     """
     seen = _credible(known.deletion)
-    first = _within(DELETION_LIMITS, 0.9 * seen[-1]) if seen else DELETION
+    first = _within(DELETION_LIMITS, DELETION_EARLIER * seen[-1]) if seen else DELETION
     return first if looks == 0 else first / 2
 
 

@@ -57,7 +57,7 @@ async def observe(ctx: Context) -> Sight:
                 what="nothing was changed",
                 hint=f"look at it: az resource show --ids {anchor.id}",
             )
-        _refuse_newer(ctx, mark)
+        refuse_newer(ctx, mark)
     if mark is None and generation_of(state):
         # The network is gone, not there yet, or from before there were generations.
         await _refuse_newer_record(ctx)
@@ -88,10 +88,11 @@ def refuse_newer_record(ctx: Context, view: DeploymentView) -> None:
             resource_id=view.id,
             hint="two deployments cannot have one id: destroy this one's workspace, and deploy anew",
         )
-    _refuse_newer(ctx, view.mark)
+    refuse_newer(ctx, view.mark)
 
 
-def _refuse_newer(ctx: Context, found: Mark | None) -> None:
+def refuse_newer(ctx: Context, found: Mark | None) -> None:
+    """Raise BehindError if Azure tells of a change that this state does not know."""
     if found is not None and is_behind(ctx.state, found):
         raise behind(ctx, found)
 
@@ -177,5 +178,5 @@ async def announce(ctx: Context, seen: Sight) -> None:
 async def confirm(ctx: Context) -> Sight:
     """Look again right before something is destroyed: no other run has raised the generation meanwhile."""
     seen = await ownership.look(ctx)
-    _refuse_newer(ctx, seen.mark(ctx.names.vnet))
+    refuse_newer(ctx, seen.mark(ctx.names.vnet))
     return seen

@@ -31,6 +31,7 @@ _DEPLOYMENT = {"method": "PUT", "path": "/deployments/"}
 _ANYBODY = {"port": "*", "protocol": "*", "source": "*", "priority": "100"}
 
 ANSWER, PROVISIONING, CHANGE = "answers and connections", "provisioning", "changes behind your back"
+CLUSTER = "in the cluster"
 
 
 def _answer(kind: Kind, summary: str, *options: str, **defaults: str) -> FaultKind:
@@ -113,5 +114,15 @@ KINDS: dict[str, FaultKind] = {
             "property",
         ),
         _change("group-deleted", "the group is gone, with all that was in it", ("group",)),
+        FaultKind(
+            "child-cluster",
+            CLUSTER,
+            "k0rdent manages one more cluster, in a cloud of its own",
+            ("resource", "namespace", "template"),
+            defaults={"resource": "child", "namespace": "kcm-system", "template": "aws-standalone-cp-1-0-0"},
+        ),
+        FaultKind(
+            "kubectl-error", CLUSTER, "the API server fails to list what --resource names", ("resource",)
+        ),
     )
 }

@@ -60,7 +60,9 @@ ChangeKind = Literal[
     "property-changed",
     "group-deleted",
 ]
-Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable", "policy-tag"] | ChangeKind
+#: What is in the cluster, or wrong with its API.
+ClusterKind = Literal["child-cluster", "kubectl-error"]
+Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable", "policy-tag"] | ChangeKind | ClusterKind
 Moment = Literal["before", "after"]
 EvictionPolicy = Literal["Deallocate", "Delete"]
 
@@ -109,6 +111,8 @@ class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
     tags: str | None = None
     property: str | None = None
     value: object = None
+    namespace: str | None = None
+    template: str | None = None
 
     def hits(self, method: str, path: str) -> bool:
         return (self.method is None or self.method.upper() == method) and (
@@ -179,6 +183,12 @@ class Faults:
 
     def ssh(self, vm: str) -> Fault | None:
         return self._meet(lambda each: each.kind == "ssh-unreachable" and each.vm in (None, vm))
+
+    def kubectl(self, resource: str) -> Fault | None:
+        """The fault of a `kubectl get` of these (plural and group)."""
+        return self._meet(
+            lambda each: each.kind == "kubectl-error" and (each.resource or "").lower() in resource.lower()
+        )
 
     def armed(self, kind: Kind) -> list[Fault]:
         """Those of a kind, for who only looks."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _MOST_FAULTS = 6
+_MOST_CHILDREN = 8
 
 
 def facts(report: StatusReport, width: int, look: Look) -> RenderableType:
@@ -32,7 +33,7 @@ def facts(report: StatusReport, width: int, look: Look) -> RenderableType:
     if report.k0rdent:
         kcm = report.k0rdent
         _row(grid, look, "k0rdent", status=kcm.status, said=_k0rdent(kcm, look), seconds=kcm.age_seconds)
-        for line in _components(kcm, look):
+        for line in (*_components(kcm, look), *_children(kcm)):
             _more(grid, line)
     _calls(grid, report, look)
     for operation in report.pending_operations:
@@ -127,6 +128,17 @@ def _k0rdent(kcm: K0rdentRow, look: Look) -> str:
         f"{kcm.components_ready} of {plural(total, 'component')} ready" if total else "",
         f"by {shorten(clean(kcm.installed_by), 60)}" if kcm.installed_by else "",
     )
+
+
+def _children(kcm: K0rdentRow) -> Iterator[tuple[str, str]]:
+    """The clusters that k0rdent manages, as they were last listed."""
+    if not kcm.children:
+        return
+    names = [f"{child.namespace}/{child.name}" for child in kcm.children[:_MOST_CHILDREN]]
+    more = len(kcm.children) - len(names)
+    said = ", ".join([*names, *([f"and {more} more"] if more else [])])
+    when = ago(kcm.children_age_seconds)
+    yield f"manages {plural(len(kcm.children), 'cluster')} (listed {when}): {clean(said)}", "dim"
 
 
 def _components(kcm: K0rdentRow, look: Look) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from k0rdent_azure.state.model import ApiCalls
+from k0rdent_azure.state.model import ApiCalls, ChildCluster
 
 
 class Progress(msgspec.Struct, kw_only=True):
@@ -187,6 +187,10 @@ class K0rdentRow(msgspec.Struct, kw_only=True):
     components: list[ComponentRow] = []
     last_checked: str | None = None
     age_seconds: float | None = None
+    #: Clusters that k0rdent managed when the list was last read; null where it never was.
+    children: list[ChildCluster] | None = None
+    children_checked_at: str | None = None
+    children_age_seconds: float | None = None
 
 
 class OperationRow(msgspec.Struct, kw_only=True):

@@ -144,6 +144,9 @@ def k0rdent(state: State, now: datetime) -> K0rdentRow | None:
         components=components,
         last_checked=found.last_checked,
         age_seconds=age_of(found.last_checked, now),
+        children=found.children if found.children_checked_at else None,
+        children_checked_at=found.children_checked_at,
+        children_age_seconds=age_of(found.children_checked_at, now),
     )
 
 

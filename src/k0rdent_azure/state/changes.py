@@ -8,6 +8,7 @@ compares the two: a field that is added there is added here.
 from typing import Literal, TypedDict
 
 from k0rdent_azure.state.model import (
+    ChildCluster,
     ClusterStatus,
     ConfigStatus,
     DeploymentStatus,
@@ -273,6 +274,8 @@ class K0rdentChanges(TypedDict, total=False):
     release: str
     last_checked: str
     installed_by: str
+    children: list[ChildCluster]
+    children_checked_at: str
 
 
-K0rdentOptional = Literal["release", "last_checked", "installed_by"]
+K0rdentOptional = Literal["release", "last_checked", "installed_by", "children", "children_checked_at"]

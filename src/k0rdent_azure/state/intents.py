@@ -76,6 +76,9 @@ class RollbackDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     phase: PhaseName | None = None
     remove: list[Resource] | None = None
     make: list[Resource] = []
+    #: What somebody agreed to lose: what others put into the group, clusters that k0rdent manages.
+    delete_foreign: bool = False
+    abandon_children: bool = False
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):

@@ -332,6 +332,14 @@ class Component(msgspec.Struct, kw_only=True):
     error: str | None = None
 
 
+class ChildCluster(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A `ClusterDeployment`: a cluster that k0rdent made, and that nobody else would delete."""
+
+    namespace: str
+    name: str
+    template: str | None = None
+
+
 class K0rdent(msgspec.Struct, kw_only=True):
     status: K0rdentStatus
     version: str
@@ -343,6 +351,9 @@ class K0rdent(msgspec.Struct, kw_only=True):
     last_checked: str | None = None
     #: How it was installed.
     installed_by: str | None = None
+    #: The clusters that it managed when the list was last read, which is `children_checked_at`.
+    children: list[ChildCluster] = []
+    children_checked_at: str | None = None
 
 
 class Event(msgspec.Struct, kw_only=True):

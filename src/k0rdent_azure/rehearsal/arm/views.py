@@ -33,6 +33,8 @@ def resource(world: World, record: Resource, *, instance_view: bool = False) -> 
             properties["instanceView"] = vm_instance_view(world, record)
     if record.type.endswith("/virtualNetworks"):
         _fill_subnets(world, properties)
+    if record.type.endswith("/networkSecurityGroups"):
+        _fill_users(world, record, properties)
     shown = {key: value for key, value in record.body.items() if key != "properties"}
     return {
         "id": record.id,
@@ -193,6 +195,29 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(max(0.0, seconds), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"PT{f'{hours}H' if hours else ''}{f'{minutes}M' if minutes else ''}{rest:.2f}S"
+
+
+def _fill_users(world: World, group: Resource, properties: Json) -> None:
+    """A security group shows the interfaces and subnets that it guards."""
+    interfaces = [
+        {"id": nic.id}
+        for nic in world.resources(type_="Microsoft.Network/networkInterfaces")
+        if _names(mapping(nic.body, "properties").get("networkSecurityGroup"), group)
+    ]
+    subnets = [
+        {"id": subnet["id"]}
+        for network in world.resources(type_="Microsoft.Network/virtualNetworks")
+        for subnet in objects(mapping(network.body, "properties"), "subnets")
+        if _names(mapping(subnet, "properties").get("networkSecurityGroup"), group)
+    ]
+    for key, found in (("networkInterfaces", interfaces), ("subnets", subnets)):
+        if found:
+            properties[key] = found
+
+
+def _names(reference: object, resource: Resource) -> bool:
+    id_ = reference.get("id") if isinstance(reference, dict) else None
+    return str(id_ or "").lower() == resource.id.lower()
 
 
 def _fill_subnets(world: World, properties: Json) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from k0rdent_azure.rehearsal.faults import Faults
 from k0rdent_azure.rehearsal.hosts import credentials
 from k0rdent_azure.rehearsal.hosts.jsonpath import PathError, render, render_go
 from k0rdent_azure.rehearsal.hosts.k0s import K0s
@@ -74,6 +75,7 @@ async def kubectl(process: Process, words: list[str], k0s: K0s) -> int:
     try:
         call = _parse(words)
         api = Api(_cluster(process, call, k0s), k0s.site)
+        _add_child_clusters(api)
         if call.options.get("raw"):
             return _raw(process, call.options["raw"])
         verb = call.words.pop(0) if call.words else "help"
@@ -82,6 +84,23 @@ async def kubectl(process: Process, words: list[str], k0s: K0s) -> int:
         return await _VERBS[verb](process, call, api)
     except (Refusal, PathError) as refusal:
         return process.fail(str(refusal))
+
+
+def _add_child_clusters(api: Api) -> None:
+    """Those that a fault names, once the cluster knows the kind."""
+    faults = Faults(api.site.world.directory)
+    kind = api.kind("clusterdeployments.k0rdent.mirantis.com")
+    for fault in faults.armed("child-cluster") if kind is not None else []:
+        namespace = fault.namespace or "kcm-system"
+        facts: Object = {"name": fault.resource or "child", "namespace": namespace}
+        made: Object = {
+            "apiVersion": "k0rdent.mirantis.com/v1beta1",
+            "kind": "ClusterDeployment",
+            "metadata": facts,
+        }
+        api.apply({**made, "spec": {"template": fault.template, "dryRun": False}}, namespace)
+        faults.use(fault)
+    faults.commit()
 
 
 async def _version(process: Process, _call: Call, api: Api) -> int:
@@ -162,6 +181,13 @@ def _not_found(kind: Kind, name: str) -> str:
 
 async def _get(process: Process, call: Call, api: Api) -> int:
     kind, names = _targets(call, api)
+    faults = Faults(api.site.world.directory)
+    broken = faults.kubectl(kind.title)
+    faults.commit()
+    if broken is not None:
+        raise Refusal(
+            "Error from server (InternalError): an error on the server has prevented the request from succeeding"
+        )
     namespace = None if "all" in call.options else call.namespace
     if not names:
         items = _selected(api.objects(kind, namespace), call.options.get("field-selector", ""))

@@ -1,0 +1,137 @@
+"""What is asked before a deployment goes: Azure and the cluster first, then the user, with what was found."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from k0rdent_azure.cli.running import supervise
+from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.errors import AzureError, ClusterError, K0rdentAzureError, StrangerError
+
+if TYPE_CHECKING:
+    from k0rdent_azure.config.model import Config
+    from k0rdent_azure.config.topology import Names
+    from k0rdent_azure.phases.context import Context
+    from k0rdent_azure.phases.destroy import Parting
+    from k0rdent_azure.state.model import K0sCluster
+
+
+def foresee(workspace: Workspace, config: Config, names: Names, args: argparse.Namespace) -> Parting:
+    """What a removal of everything would take and leave. Raises StrangerError and ClusterError if `args` do not
+    permit it, and AzureError, with both ways to go on, if Azure cannot be asked.
+    """
+    from k0rdent_azure.phases import destroy
+
+    seen: list[Parting] = []
+
+    async def work(ctx: Context) -> None:
+        seen.append(await destroy.foresee(ctx))
+
+    quietly = argparse.Namespace(**{**vars(args), "quiet": True, "svg": None})
+    try:
+        supervise(workspace, config, names, args=quietly, work=work)
+        _permit(workspace, seen[0], args)
+    except AzureError as error:
+        if not isinstance(error, StrangerError):
+            _name_both_ways(error, workspace)
+        raise in_workspace(error, workspace) from None
+    except ClusterError as error:
+        raise in_workspace(error, workspace) from None
+    _warn(seen[0])
+    return seen[0]
+
+
+def _permit(workspace: Workspace, seen: Parting, args: argparse.Namespace) -> None:
+    """Raise StrangerError or ClusterError; the hint is the command with all flags that it then needs."""
+    from k0rdent_azure.phases import children, removal_check
+
+    foreign = removal_check.is_refused(seen.found, delete_foreign=args.delete_foreign)
+    abandoned = children.is_refused(seen.children, abandon=args.abandon_children)
+    flags = [removal_check.DELETE_FOREIGN] if foreign or args.delete_foreign else []
+    flags += [children.ABANDON] if abandoned or args.abandon_children else []
+    rerun = workspace.command(" ".join(["destroy", *flags]))
+    removal_check.permit(seen.found, delete_foreign=args.delete_foreign, rerun=rerun)
+    children.permit(
+        seen.children,
+        abandon=args.abandon_children,
+        what="nothing was deleted",
+        kubeconfig=str(workspace.directory / _kubeconfig(workspace.store().read().state.k0s_cluster)),
+        rerun=rerun,
+    )
+
+
+def _kubeconfig(cluster: K0sCluster | None) -> str:
+    return cluster.kubeconfig_file if cluster is not None else "k0sctl-config"
+
+
+def _name_both_ways(error: AzureError, workspace: Workspace) -> None:
+    again, unasked = workspace.command("destroy"), workspace.command("destroy --without-azure")
+    error.message = f"Azure could not be asked, so nothing was deleted or archived: {error.message}"
+    why = f"{error.hint}; " if error.hint else ""
+    error.hint = (
+        f"{why}then run again: {again}; or archive the state without asking, and leave what exists running: "
+        f"{unasked}"
+    )
+
+
+def in_workspace(error: K0rdentAzureError, workspace: Workspace) -> K0rdentAzureError:
+    """The error with commands that can be typed where the user is."""
+    if error.hint and workspace.command("") not in error.hint:
+        error.hint = error.hint.replace("k0rdent-azure ", workspace.command(""))
+    return error
+
+
+def question(config: Config, names: Names, seen: Parting) -> str:
+    """What goes, with cloud, subscription and group, and what others lose by it."""
+    from k0rdent_azure.phases.removal_check import shown
+    from k0rdent_azure.report.text import clean
+
+    where = f"{config.azure.cloud}, subscription {seen.subscription}, group {names.resource_group}"
+    if not seen.found.exists:
+        what = f"Azure has nothing of it now ({where})"
+    elif names.existing_group is None:
+        what = f"the whole group goes ({where})"
+    else:
+        what = f"{len(seen.found.ours)} resources go, and the group stays ({where})"
+    lines = [f"Destroy {names.deployment_id} for good? {what}."]
+    if seen.found.foreign:
+        named = shown([str(each) for each in seen.found.foreign])
+        lines.append(f"NOT this deployment's, and deleted with it: {clean(named)}.")
+    if seen.children.answer == "read" and seen.children.known:
+        from k0rdent_azure.phases.children import names as child_names
+
+        lines.append(f"Left running, and billed: {clean(child_names(seen.children.known))}.")
+    return " ".join(lines)
+
+
+def _warn(seen: Parting) -> None:
+    """Say what is known of clusters that k0rdent manages if it could not be asked now."""
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.phases.children import names as child_names
+
+    found = seen.children
+    if found.answer == "unreadable":
+        show_notice(f"the list of clusters that k0rdent manages could not be read: {found.why}")
+    if found.answer != "unreached" or not (found.known or found.likely):
+        return
+    if found.checked_at is None:
+        show_notice(
+            "the cluster could not be asked, and never was: clusters that k0rdent manages would be left running"
+        )
+    elif found.known:
+        show_notice(
+            f"the cluster could not be asked; when it last was, {_age(found.checked_at)}, it managed clusters that "
+            f"are left running and billed: {child_names(found.known)}"
+        )
+    else:
+        show_notice(
+            f"the cluster could not be asked; when it last was, {_age(found.checked_at)}, it managed no clusters"
+        )
+
+
+def _age(moment: str) -> str:
+    from k0rdent_azure.clock import SystemClock, parse_timestamp
+    from k0rdent_azure.report.text import ago
+
+    return ago(max(0.0, (SystemClock().now() - parse_timestamp(moment)).total_seconds()))
