@@ -16,7 +16,7 @@ from k0rdent_azure.state.compare import compare
 from k0rdent_azure.state.inspection import inspect
 from k0rdent_azure.state.snapshots import list_snapshots, load
 from k0rdent_azure.state.storage import FileStorage
-from tests.report.states import complete, key
+from tests.report.states import complete, key, vm_id
 
 WORKER = "azure_resources.virtual_machines.k0s-worker-1"
 
@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
     assert main(["-C", str(tmp_path), "snapshot", "create", "--reason", "good"]) == 0
     with Workspace(tmp_path).store().transaction() as tx:
         tx.by_path.set("wireguard.port", 51999)
-        tx.by_path.set("wireguard.peers.mylaptop.private_key", "NEW-SECRET")
-        tx.by_path.set(f"{WORKER}.id", "/subscriptions/s/vm")
+        tx.by_path.set("wireguard.peers.mylaptop.private_key", key("NEW-SECRET"))
+        tx.by_path.set(f"{WORKER}.id", vm_id("k0s-worker-1"))
         tx.by_path.set(f"{WORKER}.status", "failed")
         tx.event("complete", "noted", "changed")
     return tmp_path
@@ -126,12 +126,14 @@ def test_only_one_component(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_what_is_outside_is_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Workspace(folder).store().transaction() as tx:
         worker = dict(complete()["azure_resources"]["virtual_machines"]["k0s-worker-1"])
-        tx.by_path.set("azure_resources.virtual_machines.k0s-worker-3", worker | {"id": "/s/\x1b[31mw3"})
+        tx.by_path.set(
+            "azure_resources.virtual_machines.k0s-worker-3", worker | {"id": vm_id("k0s-worker-3")}
+        )
         tx.by_path.set("k0rdent.status", "not_deployed")
     capsys.readouterr()
     run(folder, "73", "--dry-run")
     said = capsys.readouterr().out
-    assert "the restored state does not know of it:\n  vm k0s-worker-3 (/s/" in said
+    assert "the restored state does not know of it:\n  vm k0s-worker-3 (/subscriptions/" in said
     assert "does not exist now as far as the present one knows:\n  helm release kcm\n" in said
     assert "\x1b" not in said
 

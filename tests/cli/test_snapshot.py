@@ -139,7 +139,7 @@ def test_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(folder, 51821)
     run(folder, "create")
     with Workspace(folder).store().transaction() as tx:
-        tx.by_path.set("wireguard.peers.mylaptop.private_key", "NEW-SECRET")
+        tx.by_path.set("wireguard.peers.mylaptop.private_key", key("NEW-SECRET"))
         tx.by_path.set("notes", {"ring": 1})
         tx.by_path.delete("azure_resources.deployment")
     capsys.readouterr()

@@ -133,3 +133,32 @@ def test_what_a_snapshot_does_not_hold_cannot_differ(ancestor: str) -> None:
     loaded = load_bytes(ancestor.encode(), environ={})
     assert differs(loaded, PLAN) == ["azure.vm_priority", "cluster.workers.count"]
     assert differs(dataclasses.replace(loaded), {}) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("azure", {"location": "x\ny"}),
+        ("azure", {"vm_image": "a:b:c:$(id)"}),
+        ("azure", {"existing_group": True, "resource_group": "g/../h"}),
+        ("azure", {"subscription_id": "../x"}),
+        ("azure", {"tags": {"a?b": "c"}}),
+        ("azure", {"tags": {"a": "b\nc"}}),
+        ("azure", {"tags": {"a": "x" * 257}}),
+        ("ssh", {"username": "root; id"}),
+        ("ssh", {"username": "-oProxyCommand=id"}),
+        ("ssh", {"key_comment": "a\nssh-ed25519 AAAA"}),
+        ("metadata", {"owner": "a\x1bb"}),
+        ("vm_sizing", {"controller": {"size": "Standard_D2s_v5'"}}),
+        ("network", {"allowed_ssh_sources": ["1.2.3.4/32", "x"]}),
+        ("software", {"k0s": {"version": "v1; id"}}),
+        ("software", {"k0rdent": {"registry": "oci://x/y --post-renderer z"}}),
+        ("software", {"k0rdent": {"namespace": "-A"}}),
+        ("software", {"k0rdent": {"version": "1.1.1\n"}}),
+    ],
+)
+def test_a_snapshot_is_data_from_a_file(section: str, values: dict[str, object]) -> None:
+    inner = PLAN.get(section, {})
+    assert isinstance(inner, dict)
+    with pytest.raises(ConfigError):
+        from_snapshot({**PLAN, section: {**inner, **values}})

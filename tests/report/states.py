@@ -44,6 +44,12 @@ def key(name: str) -> str:
     return base64.b64encode(name.encode().ljust(32, b"."))[:44].decode()
 
 
+def vm_id(name: str, *, subscription: str = SUBSCRIPTION) -> str:
+    """The id of a VM of this deployment."""
+    group = f"{subscription}/resourceGroups/k0rdent-7k2p9xqa-resgrp"
+    return f"{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+
+
 def names() -> list[tuple[str, str]]:
     hosts = [("k0s-controller", "controller"), ("k0s-controller-2", "controller")]
     return [

@@ -18,7 +18,7 @@ from k0rdent_azure.state.checks import check
 from k0rdent_azure.state.codec import dump
 from k0rdent_azure.state.secrets import Vault, is_encrypted, is_well_formed, secret_values
 from k0rdent_azure.state.store import FileStore
-from tests.report.states import complete
+from tests.report.states import complete, key
 from tests.state.conftest import StillClock
 
 PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -296,7 +296,8 @@ def test_a_commit_encrypts_new_keys_and_leaves_the_others_alone(encrypted: FileS
     before = dict(secret_values(encrypted.read().data))
     with encrypted.transaction() as tx:
         tx.by_path.merge(
-            ("wireguard", "peers", "k0s.new"), {"ip": "172.24.24.99", "public_key": "x", "private_key": "NEW"}
+            ("wireguard", "peers", "k0s.new"),
+            {"ip": "172.24.24.99", "public_key": key("x"), "private_key": key("NEW")},
         )
         tx.by_path.set("azure_resources.virtual_machines.k0s-worker-1.host_private_key", PEM)
         tx.by_path.set("azure_resources.virtual_machines.k0s.new", None)
@@ -305,7 +306,7 @@ def test_a_commit_encrypts_new_keys_and_leaves_the_others_alone(encrypted: FileS
             ("azure_resources", "virtual_machines", "k0s.new"), {"status": "running", "vm_size": "x"}
         )
     text = encrypted.path.read_text()
-    assert '"NEW"' not in text
+    assert key("NEW") not in text
     assert "OPENSSH" not in text
     after = dict(secret_values(encrypted.read().data))
     changed = {key for key, value in after.items() if before.get(key) != value}
@@ -314,7 +315,7 @@ def test_a_commit_encrypts_new_keys_and_leaves_the_others_alone(encrypted: FileS
         ("azure_resources", "virtual_machines", "k0s-worker-1", "host_private_key"),
     }
     vault = Vault([], identities=here(tmp_path / "home"))
-    assert {vault.decrypt(after[key]) for key in changed} == {"NEW", PEM}
+    assert {vault.decrypt(after[key]) for key in changed} == {key("NEW"), PEM}
 
 
 def test_an_event_alone_changes_no_key(encrypted: FileStore) -> None:
@@ -327,8 +328,8 @@ def test_an_event_alone_changes_no_key(encrypted: FileStore) -> None:
 def test_without_recipients_keys_stand_in_clear(path: Path) -> None:
     path.write_bytes(dump(complete()))
     with FileStore(path, clock=StillClock()).transaction() as tx:
-        tx.by_path.set(PEER, "bmV3")
-    assert 'private_key: "bmV3"' in path.read_text()
+        tx.by_path.set(PEER, key("new"))
+    assert f'private_key: "{key("new")}"' in path.read_text()
 
 
 def test_a_broken_recipient_refuses_new_keys_and_changes_nothing(encrypted: FileStore) -> None:
@@ -339,7 +340,7 @@ def test_a_broken_recipient_refuses_new_keys_and_changes_nothing(encrypted: File
         pytest.raises(StateInvalidError, match=r"metadata\.secrets\.recipients\.0"),
         encrypted.transaction() as tx,
     ):
-        tx.by_path.set(PEER, "bmV3")
+        tx.by_path.set(PEER, key("new"))
     assert encrypted.path.read_bytes() == before
 
 

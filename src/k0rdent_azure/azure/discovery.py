@@ -17,6 +17,7 @@ from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.ownership import Owner, Proof, judge
 from k0rdent_azure.azure.reading import mapping, text, texts
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark, mark_of, tag
+from k0rdent_azure.config import forms
 from k0rdent_azure.errors import AzureRequestError
 
 _VNET = "microsoft.network/virtualnetworks"
@@ -109,16 +110,21 @@ async def candidates(reader: Reader, deployment_id: str | None = None) -> list[C
     base, query = f"/subscriptions/{reader.subscription}", {"$filter": wanted}
     groups = reader.rows(f"{base}/resourcegroups", versions.RESOURCES, query)
     found = [_of_group(item) for item in await reader.allowed("the list of resource groups", groups, [])]
-    found = [each for each in found if each.deployment_id and deployment_id in (None, each.deployment_id)]
+    found = [each for each in found if _is_usable(each) and deployment_id in (None, each.deployment_id)]
     if deployment_id and found:
         return found
     resources = reader.rows(f"{base}/resources", versions.RESOURCES, query)
     known = {each.deployment_id for each in found}
     for item in await reader.allowed("the list of resources", resources, []):
         other = _of_network(item)
-        if other is not None and other.deployment_id not in known:
+        if other is not None and _is_usable(other) and other.deployment_id not in known:
             found.append(other)
     return [each for each in found if deployment_id in (None, each.deployment_id)]
+
+
+def _is_usable(found: Candidate) -> bool:
+    """Anybody can write a tag; ids and groups become parts of paths and commands."""
+    return forms.is_deployment_id(found.deployment_id) and forms.is_group(found.group)
 
 
 def _of_group(item: Body) -> Candidate:

@@ -136,7 +136,8 @@ async def chart_version(kubectl: Kubectl, *, release: str) -> str | None:
     words = ["get", "charts.helm.k0sproject.io", chart_name(release), "-n", "kube-system", "-o", "json"]
     chart = await _get(kubectl, words)
     spec = chart.get("spec") if chart else None
-    return str(spec["version"]) if isinstance(spec, dict) and "version" in spec else None
+    version = str(spec.get("version", "")) if isinstance(spec, dict) else ""
+    return version if forms.is_word(version) else None
 
 
 async def chart_error(kubectl: Kubectl, *, release: str) -> str | None:
@@ -187,7 +188,7 @@ def readiness(management: Mapping[str, object] | None) -> Readiness:
     return Readiness(
         ready=ready,
         message="ready" if ready else "is being deleted" if leaving else _missing(components, condition),
-        release=str(release) if release else None,
+        release=str(release) if forms.is_word(str(release or "")) else None,
         components=components,
     )
 

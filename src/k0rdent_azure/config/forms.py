@@ -9,50 +9,65 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+
+class _Pattern:
+    """A regular expression for whole texts, compiled when it is first asked: most commands need few of them."""
+
+    __slots__ = ("_arguments", "_match")
+
+    def __init__(self, pattern: str, flags: re.RegexFlag = re.NOFLAG) -> None:
+        self._arguments = pattern, flags
+        self._match: Callable[[str], re.Match[str] | None] | None = None
+
+    def __call__(self, text: str) -> re.Match[str] | None:
+        if self._match is None:
+            self._match = re.compile(*self._arguments).fullmatch
+        return self._match(text)
+
+
 #: 32 bytes in base64, as `wg genkey` prints them.
-_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=").fullmatch
+_WIREGUARD_KEY = _Pattern(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 #: What the plan's example has in place of keys. It can be read and shown; no file is written from it.
 PLACEHOLDERS = frozenset({"base64-encoded-private-key", "base64-encoded-public-key"})
-_DEPLOYMENT_ID = re.compile(r"k0rdent-[a-z0-9]{1,32}").fullmatch
-#: A label of a host's name (RFC 1123), which Azure takes for a VM too.
-_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?").fullmatch
-_FQDN = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*", re.IGNORECASE
-).fullmatch
+_DEPLOYMENT_ID = _Pattern(r"k0rdent-[a-z0-9]{1,32}")
+#: A host's name (RFC 1123), which Azure takes for a VM too.
+_HOST_NAME = _Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9-]|\.(?!\.)){0,61}(?<![.-])")
+_FQDN = _Pattern(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*", re.IGNORECASE)
 #: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-_GROUP = re.compile(r"[-\w.()]{0,89}[-\w()]").fullmatch
-_RESOURCE = re.compile(r"[A-Za-z0-9_](?:[\w.-]{0,88}\w)?", re.ASCII).fullmatch
-_RECORD = re.compile(r"[-\w.()]{1,64}", re.ASCII).fullmatch
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
+_GROUP = _Pattern(r"[-\w.()]{0,89}[-\w()]")
+_RESOURCE = _Pattern(r"[A-Za-z0-9_](?:[\w.-]{0,88}\w)?", re.ASCII)
+_RECORD = _Pattern(r"[-\w.()]{1,64}", re.ASCII)
+_UUID = _Pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 #: dev_valid_name() of Linux allows more; wg-quick(8) allows this.
-_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_=+.-]{0,14}").fullmatch
-_SSH_PUBLIC = re.compile(
+_INTERFACE = _Pattern(r"[A-Za-z0-9][A-Za-z0-9_=+.-]{0,14}")
+_SSH_PUBLIC = _Pattern(
     r"(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp(?:256|384|521)) AAAA[A-Za-z0-9+/]+={0,3}"
     r"(?: [^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,256})?"
-).fullmatch
-_PEM = re.compile(
-    r"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----\n(?:[A-Za-z0-9+/]+={0,2}\n)+-----END \1-----\n?"
-).fullmatch
+)
+_PEM = _Pattern(r"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----\n(?:[A-Za-z0-9+/]+={0,2}\n)+-----END \1-----\n?")
 #: One file in a folder of the workspace. No part begins with `-` or `.`, so none is an option or leads upwards.
-_FILE = re.compile(r"(?:\./)?(?P<folder>[a-z0-9-]+)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_=+.-]{0,199})").fullmatch
+_FILE = _Pattern(r"(?:\./)?(?P<folder>[a-z0-9-]+)/(?P<name>[A-Za-z0-9_][A-Za-z0-9_=+.-]{0,199})")
 #: Of what stands in a message, a manifest or a command and has no stricter form: a version, a size, a zone.
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}").fullmatch
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}").fullmatch
+_WORD = _Pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+_USER = _Pattern(r"[a-z_][a-z0-9_-]{0,31}")
 _ROLES = frozenset({"controller", "controller+worker", "single", "worker"})
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
-_CHART = re.compile(
+_ONE_LINE = _Pattern(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,4096}")
+_IMAGE = _Pattern(r"[\w.-]+(?::[\w.-]+){3}", re.ASCII)
+_LABEL = _Pattern(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_CHART = _Pattern(
     r"oci://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
-).fullmatch
-_API = re.compile(r"https://(?P<host>[^/:@\[\]]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})").fullmatch
-_ARM_ID = re.compile(
+)
+_API = _Pattern(r"https://(?P<host>[^/:@\[\]]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
+_ARM_ID = _Pattern(
     r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
     r"(?:/resourceGroups/(?P<group>[-\w.()]{1,90}))?"
     r"(?:/providers/(?P<type>[A-Za-z]+(?:\.[A-Za-z]+)+/[A-Za-z]+)/(?P<name>[\w.()-]{1,90})"
     r"(?:/(?P<subtype>[A-Za-z]+)/(?P<subname>[\w.-]{1,90}))?)?",
     re.IGNORECASE,
-).fullmatch
+)
 
 
 class ArmId(NamedTuple):
@@ -122,6 +137,30 @@ def is_user_name(text: str) -> bool:
 def is_role(text: str) -> bool:
     """A node's role, as k0sctl has it."""
     return text in _ROLES
+
+
+def is_zone(text: str) -> bool:
+    """An availability zone."""
+    return text.isascii() and text.isdigit() and len(text) <= 2
+
+
+def is_one_line(text: str) -> bool:
+    """Text for people: no control characters, and not endless."""
+    return _ONE_LINE(text) is not None
+
+
+def is_network(text: str) -> bool:
+    """A network in CIDR form, without host bits."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return "/" in text and "%" not in text
+
+
+def is_image(text: str) -> bool:
+    """An image's URN, `Publisher:Offer:Sku:Version`."""
+    return _IMAGE(text) is not None
 
 
 def is_word(text: str) -> bool:

@@ -242,15 +242,20 @@ RULES: dict[str, Rule] = {
 
 def tag_problem(name: str, value: str) -> Problem | None:
     """Azure's rules for one tag (learn.microsoft.com/azure/azure-resource-manager/management/tag-resources)."""
-    if not name or len(name) > 512 or re.search(r"[<>%&\\?/]", name) or _CONTROL.search(name):
-        return (
-            f"{shown(name)} is not a tag name",
-            r"1 to 512 characters on one line, without < > % & \ ? /",
-        )
     if name.lower().startswith(("microsoft", "azure", "windows", "k0rdent-azure")):
         return (
             f"the tag name {shown(name)} is reserved",
             "no microsoft, azure, windows or k0rdent-azure in front",
+        )
+    return tag_form_problem(name, value)
+
+
+def tag_form_problem(name: str, value: str) -> Problem | None:
+    """What a tag must be to reach Azure as it is; a tag of somebody else may have a name that is reserved."""
+    if not name or len(name) > 512 or re.search(r"[<>%&\\?/]", name) or _CONTROL.search(name):
+        return (
+            f"{shown(name)} is not a tag name",
+            r"1 to 512 characters on one line, without < > % & \ ? /",
         )
     if len(value) > 256:
         return f"the value of the tag {shown(name)} has {len(value)} characters", "at most 256"

@@ -18,7 +18,7 @@ from k0rdent_azure.config.layers import Layers, default_layer, document_layer
 from k0rdent_azure.config.load import LoadedConfig, fail_on_errors, finish
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.settings import SETTINGS, setting_of
-from k0rdent_azure.config.validate import check_topology
+from k0rdent_azure.config.validate import check_snapshot
 from k0rdent_azure.config.values import Source, Value
 from k0rdent_azure.errors import Fault
 
@@ -60,7 +60,7 @@ def from_snapshot(configuration: Mapping[str, object]) -> Config:
 def load_snapshot(configuration: Mapping[str, object]) -> LoadedConfig:
     """`from_snapshot` with the source of every value: the snapshot, or the default of what it lacks."""
     layers = _layers(configuration)
-    fail_on_errors([*layers.faults, *_required(layers), *check_topology(layers.values)], _LABEL)
+    fail_on_errors([*layers.faults, *_required(layers), *check_snapshot(layers.values)], _LABEL)
     return finish(layers)
 
 

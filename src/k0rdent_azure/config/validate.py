@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
 from k0rdent_azure.config import regions
+from k0rdent_azure.config.forms import is_user_name
 from k0rdent_azure.config.images import mismatch, size_traits
 from k0rdent_azure.config.model import CloudName
 from k0rdent_azure.config.reading import shown
-from k0rdent_azure.config.rules import MAX_HOSTS, RULES, meant_network, tag_problem
+from k0rdent_azure.config.rules import MAX_HOSTS, RULES, meant_network, tag_form_problem, tag_problem
 from k0rdent_azure.config.topology import FIRST_HOST
 from k0rdent_azure.config.values import Keys, Value
 from k0rdent_azure.errors import Fault
@@ -18,8 +19,8 @@ from k0rdent_azure.errors import Fault
 CLUSTER_NETWORKS = {IPv4Network("10.244.0.0/16"): "pods", IPv4Network("10.96.0.0/12"): "services"}
 #: ARM takes 50 tags on a resource; the product needs some of them for itself.
 MAX_TAGS = 45
-#: What `topology.hosts` needs to be right; a snapshot is held to these alone, so that a stricter rule of a
-#: later version never locks anybody out of an existing deployment.
+#: What `topology.hosts` needs to be right. A snapshot is held to these and to `TEXTS`, but not to how values fit each
+#: other, so that a stricter rule of a later version never locks anybody out of an existing deployment.
 TOPOLOGY = (
     "network.vnet_prefix",
     "network.subnet_prefix",
@@ -27,6 +28,25 @@ TOPOLOGY = (
     "network.wireguard_port",
     "cluster.controllers.count",
     "cluster.workers.count",
+)
+
+#: Texts that become part of a template, a path, a command or a file.
+TEXTS = (
+    "azure.location",
+    "azure.vm_image",
+    "azure.resource_group",
+    "azure.subscription_id",
+    "vm_sizing.controller.size",
+    "vm_sizing.worker.size",
+    "cluster.controllers.zones",
+    "cluster.workers.zones",
+    "metadata.owner",
+    "network.allowed_ssh_sources",
+    "ssh.key_comment",
+    "software.k0s.version",
+    "software.k0rdent.version",
+    "software.k0rdent.registry",
+    "software.k0rdent.namespace",
 )
 
 Values = Mapping[Keys, Value]
@@ -41,11 +61,22 @@ def check(values: Values) -> list[Fault]:
     return faults
 
 
-def check_topology(values: Values) -> list[Fault]:
-    """Only what computing hosts and addresses depends on."""
+def check_snapshot(values: Values) -> list[Fault]:
+    """What computing hosts and addresses depends on, and the form of every text: a snapshot is data from a file too."""
     faults: list[Fault] = []
-    good = _check_each(values, TOPOLOGY, faults)
+    # A rule that somebody took away in Azure leaves no source; whoever recovers such a deployment is not locked out.
+    there = {keys: value for keys, value in values.items() if value.value != ()}
+    good = _check_each(there, (*TOPOLOGY, *TEXTS), faults)
     faults.extend(_hosts_fit(good))
+    user = good.value("ssh.username")
+    if user is not None and not is_user_name(str(user.value)):
+        # Which names are reserved is no matter of a deployment that exists.
+        message = f"{shown(str(user.value))} is not a Linux user name"
+        faults.append(user.fault("ssh.username", message, expected="1 to 32 of a-z, 0-9, _ and -"))
+    for name, value in good.below(("azure", "tags")):
+        problem = tag_form_problem(name, str(value.value))
+        if problem is not None:
+            faults.append(value.fault("azure.tags", problem[0], expected=problem[1]))
     return faults
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from k0rdent_azure.config import forms
 from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts import cloud_init
 from k0rdent_azure.hosts.keys import KeyPair, ssh_public_from_private
@@ -53,7 +55,7 @@ async def read(ssh: SshRunner, target: Target) -> HostFacts:
     return HostFacts(
         cloud_init=cloud_init.parse_status(progress or ""),
         host_key=_pair(key, public, target),
-        wireguard=parse_config(config) if config else None,
+        wireguard=_wireguard(config),
         user_data=data,
         k0s_role=_text(status, "Role"),
         k0s_version=_text(status, "Version"),
@@ -70,14 +72,25 @@ async def _output(ssh: SshRunner, target: Target, command: str) -> str | None:
 
 def _pair(private: str | None, public: str | None, target: Target) -> KeyPair | None:
     """The host key, where it is the one that the host showed at login; the comment is that of its public file."""
-    if private is None:
+    if private is None or not forms.is_private_key(private):
         return None
-    comment = " ".join((public or "").split()[2:]) or target.name
+    told = " ".join((public or "").split())
+    comment = " ".join(told.split()[2:]) if forms.is_ssh_public_key(told) else ""
+    comment = comment or target.name
     try:
         line = ssh_public_from_private(private, comment=comment)
     except HostError:
         return None
     return KeyPair(private, line) if line.split()[:2] == target.host_key.split()[:2] else None
+
+
+def _wireguard(config: str | None) -> Interface | None:
+    """The host's configuration; None where its key is none. Peers whose keys are none are left out."""
+    found = parse_config(config) if config else None
+    if found is None or not forms.is_wireguard_key(found.private_key):
+        return None
+    peers = tuple(each for each in found.peers if forms.is_wireguard_key(each[0]))
+    return dataclasses.replace(found, peers=peers)
 
 
 def _json(text: str | None) -> Mapping[str, object]:
@@ -90,4 +103,4 @@ def _json(text: str | None) -> Mapping[str, object]:
 
 def _text(document: Mapping[str, object], key: str) -> str | None:
     value = document.get(key)
-    return value[:80] if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and forms.is_word(value) else None

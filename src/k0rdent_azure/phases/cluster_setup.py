@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from k0rdent_azure.cluster import kubeconfig
 from k0rdent_azure.cluster.apply import K0sctl, Progress
 from k0rdent_azure.cluster.k0sctl import Node, cluster_config, known_hosts
 from k0rdent_azure.config.topology import Host, k0s_role
@@ -170,17 +171,21 @@ class ClusterSetup:
         recorded = ctx.state.k0s_cluster
         if path.is_file() and recorded is not None and recorded.api_endpoint:
             return
+        address, name = f"https://{leader.wireguard_ip}:6443", ctx.names.deployment_id
+        user = f"{name}-admin"
         text = await k0sctl.kubeconfig(
             ctx.path(cluster.config_file),
             known_hosts=ctx.path(_known_hosts()),
-            address=f"https://{leader.wireguard_ip}:6443",
-            cluster=ctx.names.deployment_id,
-            user=f"{ctx.names.deployment_id}-admin",
+            address=address,
+            cluster=name,
+            user=user,
         )
-        write_private(path, text, root=ctx.workspace)
+        checked = kubeconfig.for_workstation(text, address=address, cluster=name, user=user)
+        write_private(path, checked, root=ctx.workspace)
         with ctx.commit() as tx:
             tx.cluster.update(
-                version=ctx.config.software.k0s.version, api_endpoint=f"https://{leader.wireguard_ip}:6443"
+                version=ctx.config.software.k0s.version,
+                api_endpoint=address,
             )
             ctx.event(
                 tx, "cluster_ready", f"k0s runs on {len(ctx.hosts)} nodes", resource=ctx.names.deployment_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +12,7 @@ from k0rdent_azure.azure.discovery import Discovery
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.clock import Clock, azure_timestamp, timestamp
+from k0rdent_azure.config import forms
 from k0rdent_azure.config.topology import LAPTOP, Host, hosts, k0s_role, laptop_ip
 from k0rdent_azure.hosts.host_facts import HostFacts
 from k0rdent_azure.hosts.keys import KeyPair, wireguard_public_from_private
@@ -106,7 +107,8 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
         private_ip=host.private_ip,
         availability_zone=str(zones[0]) if isinstance(zones, list) and zones else host.zone or None,
         role=host.role,
-        fqdn=text(mapping(mapping(address, "properties"), "dnsSettings"), "fqdn") or _fqdn(plan, host, place),
+        fqdn=_formed(text(mapping(mapping(address, "properties"), "dnsSettings"), "fqdn"), forms.is_fqdn)
+        or _fqdn(plan, host, place),
     )
     if facts is not None:
         vm.cloud_init = facts.cloud_init
@@ -115,19 +117,26 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     if body is None:
         return vm
     vm.id = text(body, "id")
-    vm.vm_id = text(properties, "vmId") or None
-    vm.public_ip_guid = text(mapping(address, "properties"), "resourceGuid") or None
-    vm.public_ip = text(mapping(address, "properties"), "ipAddress") or None
+    vm.vm_id = _formed(text(properties, "vmId"), forms.is_uuid)
+    vm.public_ip_guid = _formed(text(mapping(address, "properties"), "resourceGuid"), forms.is_uuid)
+    vm.public_ip = _formed(text(mapping(address, "properties"), "ipAddress"), forms.is_address)
     vm.public_ip_id = text(address, "id") or None
     disk = text(mapping(mapping(properties, "storageProfile"), "osDisk"), "name")
     if disk.lower() != plan.names.os_disk(host.name).lower():
-        vm.os_disk = disk or None
-    vm.nic_id = text(nics[0], "id") if nics else None
+        vm.os_disk = _formed(disk, forms.is_resource)
+    # A destroy deletes by these ids, and an interface of another name is another's.
+    nic = f"/{plan.names.nic(host.name)}".lower()
+    vm.nic_id = next((id_ for each in nics if (id_ := text(each, "id")).lower().endswith(nic)), None)
     vm.provisioning_state = text(properties, "provisioningState") or None
     vm.power_state = found.power.get(vm.id.lower()) or None
     vm.created_at = azure_timestamp(text(properties, "timeCreated"))
     vm.last_checked = now
     return vm
+
+
+def _formed(value: str, is_good: Callable[[str], bool]) -> str | None:
+    """What Azure or a host said, where it has its form."""
+    return value if is_good(value) else None
 
 
 def _fqdn(plan: Wanted, host: Host, place: Workplace) -> str:
@@ -222,7 +231,7 @@ def _fill_wireguard(
     data: dict[str, object], plan: Wanted, place: Workplace, machines: Mapping[str, VirtualMachine]
 ) -> None:
     wireguard, port = _section(data, "wireguard"), plan.config.network.wireguard_port
-    peers: dict[str, object] = {}
+    peers: dict[str, dict[str, object]] = {}
     public = place.laptop.public if place.laptop else told_laptop_key(place.hosts, laptop_ip(plan.config))
     if public is not None:
         known = {"private_key": place.laptop.private} if place.laptop else {}
@@ -237,8 +246,9 @@ def _fill_wireguard(
             "private_key": facts.wireguard.private_key,
             "public_key": wireguard_public_from_private(facts.wireguard.private_key),
             "config_status": "deployed" if place.has_vpn else "generated",
-            "endpoint": f"{machines[host.name].public_ip}:{port}",
         }
+        if machines[host.name].public_ip:
+            peers[host.name] = {**peers[host.name], "endpoint": f"{machines[host.name].public_ip}:{port}"}
     wireguard["peers"] = peers
     if place.has_vpn:
         laptop = {"status": "connected", "setup_complete": True}

@@ -14,11 +14,14 @@ from k0rdent_azure.azure.discovery import Body, Discovery
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_HOST, TAG_OWNER, TAG_ROLE, TAG_WIREGUARD_IP
 from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.rules import parse_network
 from k0rdent_azure.config.snapshot import from_snapshot, to_snapshot
 from k0rdent_azure.config.topology import Names, host_name, hosts
 from k0rdent_azure.errors import AzureError, ConfigError, StateError
 
 _OWN_TAG = "k0rdent-azure-"
+#: Sources of a rule that let every address in.
+_ANYWHERE = frozenset({"*", "any", "internet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,10 @@ def _nsg(found: Discovery) -> Mapping[str, object]:
 def _sources(rule: Mapping[str, object]) -> list[str]:
     many = rule.get("sourceAddressPrefixes")
     one = text(rule, "sourceAddressPrefix")
-    return [one] if one else [str(each) for each in many] if isinstance(many, list) else []
+    found = [one] if one else [str(each) for each in many] if isinstance(many, list) else []
+    plain = ["0.0.0.0/0" if each.lower() in _ANYWHERE else each for each in found]
+    # A service tag that somebody put there is no network, and none that the configuration could hold.
+    return [each for each in plain if isinstance(parse_network(each), ipaddress.IPv4Network)]
 
 
 def _sizes(found: Discovery, tagged: Mapping[str, Mapping[str, str]]) -> dict[str, object]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import ipaddress
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.config.forms import PLACEHOLDERS
 from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.errors import Fault, StateInvalidError
 from k0rdent_azure.state import model
@@ -23,9 +23,8 @@ from k0rdent_azure.state.codec import positions
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.secrets import PREFIX, is_encrypted, is_well_formed
 from k0rdent_azure.state.secrets import SECRET_KEYS as SECRET_KEYS  # noqa: PLC0414 - others find it here
+from k0rdent_azure.state.strict_forms import same_deployment, strict_forms
 
-#: 32 bytes in base64.
-_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\Z").match
 #: Keys whose values are times.
 TIME_KEYS = frozenset(
     {
@@ -80,6 +79,8 @@ def examine(
     faults = list(_times(document, before or {}))
     for rule in (_trail, _networks, _peers, _secrets, _nodes, _counts):
         faults.extend(rule(state, document))
+    for strict in (strict_forms, same_deployment):
+        faults.extend(strict(document, before or {}))
     return state, faults
 
 
@@ -249,13 +250,10 @@ def _peers(state: State, _document: Mapping[str, object]) -> Iterator[Fault]:
             yield Fault(path=f"{path}.ip", message=f"is also the address of {taken[peer.ip]}", found=peer.ip)
         taken[peer.ip] = name
         for key in ("private_key", "public_key"):
-            value = getattr(peer, key)
-            if value is None or (key == "private_key" and is_encrypted(value)):
-                continue
-            if not _is_wireguard_key(value):
+            if getattr(peer, key) in PLACEHOLDERS:
                 yield Fault(
                     path=f"{path}.{key}",
-                    message="does not look like a WireGuard key",
+                    message="is a placeholder, from which no file is written",
                     expected="32 bytes in base64",
                     severity="warning",
                 )
@@ -354,7 +352,3 @@ def _address(
         yield Fault(path=path, message="is not an IP address", expected="10.240.1.11", found=repr(value[:40]))
     elif network is not None and address not in network:
         yield Fault(path=path, message="lies outside its network", expected=f"in {network}", found=value)
-
-
-def _is_wireguard_key(value: str) -> bool:
-    return _WIREGUARD_KEY(value) is not None

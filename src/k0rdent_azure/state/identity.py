@@ -28,8 +28,9 @@ OWNED = {
     "events": "the audit trail is only ever added to: see `event add`",
     "api_calls": "it counts the requests that were sent",
     "pending_operations": "it is what a run began; `resume` or `destroy` finishes it",
-    "azure_resources.generation": "each run that changes something raises it",
-    "azure_resources.claim": "it tells which run raised the generation",
+    "metadata.generation": "each run that changes something raises it",
+    "metadata.claim": "it tells which run raised the generation",
+    "metadata.unmarked": "it tells which resources have no lineage in their tags",
     "azure_resources.baseline": "it is what Azure showed after the deployment",
 }
 _NAME = "a name, by which Azure, the hosts and the cluster know the thing"
@@ -40,6 +41,7 @@ _PLACE = "where the deployment is"
 #: Fields of the schema that are identity, by their own name.
 _FIELDS = {
     "name": _NAME,
+    "os_disk": _NAME,
     "role": "what the VM was made for",
     "interface": _NAME,
     "namespace": _NAME,
