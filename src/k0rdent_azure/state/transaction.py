@@ -10,7 +10,7 @@ import msgspec
 from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.errors import StateInvalidError
 from k0rdent_azure.state.codec import RECOVERY_HINT
-from k0rdent_azure.state.document import Document, StatePath
+from k0rdent_azure.state.document import Document
 from k0rdent_azure.state.draft import Draft
 from k0rdent_azure.state.model import PendingOperation
 from k0rdent_azure.state.sections import Sections
@@ -54,21 +54,6 @@ class Transaction(Sections):
     def changed(self) -> bool:
         """Whether there is anything to commit."""
         return self.by_path.changed
-
-    def get(self, path: StatePath) -> object:
-        return self.by_path.get(path)
-
-    def has(self, path: StatePath) -> bool:
-        return self.by_path.has(path)
-
-    def set(self, path: StatePath, value: object) -> None:
-        self.by_path.set(path, value)
-
-    def merge(self, path: StatePath, values: Mapping[str, object] | msgspec.Struct) -> None:
-        self.by_path.merge(path, values)
-
-    def delete(self, path: StatePath) -> None:
-        self.by_path.delete(path)
 
     def restore(self, data: Mapping[str, object]) -> None:
         """Take over the document `data`, but for what is history: serial, lineage, run, events, requests, intents.
