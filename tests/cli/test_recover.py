@@ -163,3 +163,11 @@ def test_a_symbolic_link_stays_one(path: Path, tmp_path: Path) -> None:
     assert path.is_symlink()
     assert data(path)["metadata"]["serial"] == 76
     assert list(real.glob("*.damaged-*"))
+
+
+@pytest.mark.parametrize("text", ["k0rdent-x' or tagValue ne '", "../x", "k0rdent-", "-x y"])
+def test_an_id_that_is_none_is_refused_before_anything_is_asked(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-C", str(tmp_path), "recover", f"--from-azure={text}"]) == 2
+    assert "no deployment id" in capsys.readouterr().err

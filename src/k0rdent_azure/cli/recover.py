@@ -104,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         from k0rdent_azure.cli.recover_azure import from_azure
 
         args.deployment_id = args.from_azure or None
+        _refuse_id(args.deployment_id)
         return from_azure(workspace, args)
     if args.from_hosts or args.rekey:
         from k0rdent_azure.cli.recover_hosts import from_hosts, rekey
@@ -116,6 +117,14 @@ def run(args: argparse.Namespace) -> int:
     with workspace.run_lock().acquire("recover"):
         _recover(workspace, storage, args)
     return 0
+
+
+def _refuse_id(text: str | None) -> None:
+    """Raise UsageError for what is no deployment's id: it becomes part of what Azure is asked."""
+    from k0rdent_azure.config.forms import is_deployment_id
+
+    if text is not None and not is_deployment_id(text):
+        raise UsageError(f"{text[:60]!r} is no deployment id", hint="it looks like k0rdent-5b8hxhz5")
 
 
 def _refuse_lonely(args: argparse.Namespace) -> None:
