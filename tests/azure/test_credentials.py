@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from azure.identity.aio import DefaultAzureCredential
 
@@ -46,7 +48,50 @@ async def test_the_default_credential_never_opens_a_browser(monkeypatch: pytest.
     assert isinstance(credential, DefaultAzureCredential)
     kinds = [type(each).__name__ for each in credential.credentials]
     assert "AzureCliCredential" in kinds
-    assert "ManagedIdentityCredential" in kinds
     assert "EnvironmentCredential" in kinds
     assert not any("Interactive" in kind or "VisualStudio" in kind or "SharedToken" in kind for kind in kinds)
     await credential.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "asked"),
+    [
+        ({}, False),
+        ({"AZURE_CLIENT_ID": "00000000-0000-0000-0000-000000000001"}, False),
+        ({"AZURE_CLIENT_ID": "x", "AZURE_TENANT_ID": "y", "AZURE_CLIENT_SECRET": "z"}, False),
+        ({"AZURE_FEDERATED_TOKEN_FILE": "/t", "AZURE_CLIENT_ID": "x", "AZURE_TENANT_ID": "y"}, False),
+        ({"AZURE_TOKEN_CREDENTIALS": "dev"}, False),
+        ({"AZURE_TOKEN_CREDENTIALS": "AzureCliCredential", "IDENTITY_ENDPOINT": "http://127.0.0.1:1"}, False),
+        ({"IDENTITY_ENDPOINT": ""}, False),
+        ({"AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential"}, True),
+        ({"AZURE_TOKEN_CREDENTIALS": " managedidentitycredential "}, True),
+        ({"AZURE_TOKEN_CREDENTIALS": "prod"}, True),
+        ({"IDENTITY_ENDPOINT": "http://127.0.0.1:1", "IDENTITY_HEADER": "h"}, True),
+        ({"IDENTITY_ENDPOINT": "http://127.0.0.1:1", "IMDS_ENDPOINT": "http://127.0.0.1:2"}, True),
+        ({"MSI_ENDPOINT": "http://127.0.0.1:1"}, True),
+        ({"AZURE_POD_IDENTITY_AUTHORITY_HOST": "http://127.0.0.1:1"}, True),
+    ],
+    ids=lambda value: "+".join(value) or "nothing" if isinstance(value, dict) else str(value),
+)
+async def test_the_metadata_address_is_asked_only_if_managed_identity_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], asked: bool
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "IDENTITY_", "MSI_", "IMDS_"))]:
+        monkeypatch.delenv(name)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    credential = default_credential(ENVIRONMENTS["AzureCloud"])
+    assert isinstance(credential, DefaultAzureCredential)
+    kinds = [type(each).__name__ for each in credential.credentials]
+    assert ("ManagedIdentityCredential" in kinds) is asked
+    await credential.close()
+
+
+@pytest.mark.parametrize("chosen", ["VisualStudioCodeCredential", "everything"])
+def test_a_choice_that_leaves_no_credential_is_an_authentication_error(
+    monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", chosen)
+    with pytest.raises(AuthenticationError, match=chosen) as raised:
+        default_credential(ENVIRONMENTS["AzureCloud"])
+    assert "unset AZURE_TOKEN_CREDENTIALS" in (raised.value.hint or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,9 @@ from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
+from k0rdent_azure.azure import managed_identity
 from k0rdent_azure.azure.clouds import AzureEnvironment
+from k0rdent_azure.errors import AuthenticationError
 
 #: `az` starts a Python of its own; on a small or busy machine that takes longer than the default 10 s.
 CLI_TIMEOUT = 60
@@ -54,19 +57,29 @@ class RenewableCredential:
 
 
 def default_credential(environment: AzureEnvironment) -> AsyncTokenCredential:
-    """Environment variables, workload identity, managed identity, `az login`: the first that has a token.
+    """Environment variables, workload identity, managed identity if asked for, `az login`: the first with a token.
 
     The order is azure-identity's own, which users know; `AZURE_TOKEN_CREDENTIALS` narrows it as documented
-    there. Left out are the sources that only an editor or another tool fills.
+    there. Left out are the sources that only an editor or another tool fills. Raises AuthenticationError if that
+    variable leaves none.
     """
-    return DefaultAzureCredential(
-        authority=environment.authority,
-        exclude_shared_token_cache_credential=True,
-        exclude_visual_studio_code_credential=True,
-        exclude_powershell_credential=True,
-        exclude_developer_cli_credential=True,
-        process_timeout=CLI_TIMEOUT,
-    )
+    try:
+        return DefaultAzureCredential(
+            authority=environment.authority,
+            # Else it probes the metadata address on every machine.
+            exclude_managed_identity_credential=not managed_identity.asked_for(os.environ),
+            exclude_shared_token_cache_credential=True,
+            exclude_visual_studio_code_credential=True,
+            exclude_powershell_credential=True,
+            exclude_developer_cli_credential=True,
+            process_timeout=CLI_TIMEOUT,
+        )
+    except ValueError as error:
+        chosen = os.environ.get("AZURE_TOKEN_CREDENTIALS", "")
+        raise AuthenticationError(
+            f"AZURE_TOKEN_CREDENTIALS={chosen!r} leaves no way to log in: {error}",
+            hint="unset AZURE_TOKEN_CREDENTIALS, or: export AZURE_TOKEN_CREDENTIALS=AzureCliCredential",
+        ) from error
 
 
 def client_secret_credential(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -164,7 +163,9 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool, deployment: 
 
 def rehearsal_k0sctl() -> list[str]:
     """The stand-in, for machines without k0sctl; it says that it is one."""
-    return [sys.executable, "-m", "k0rdent_azure.rehearsal.k0sctl"]
+    from k0rdent_azure.rehearsal.isolated import python
+
+    return python("k0rdent_azure.rehearsal.k0sctl")
 
 
 def _k0sctl(stand_in: Callable[[], list[str]] | None) -> K0sctl | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from k0rdent_azure import __version__
 from k0rdent_azure.cli.help import Parser
+from k0rdent_azure.cli.surroundings import close
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def entry() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Nor does it need a last look when the process ends and all memory goes with it. First in, so last to be done.
     atexit.register(gc.freeze)
+    close(os.environ)
     _import_msgspec()
     sys.exit(main())
 

@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from k0rdent_azure.azure import managed_identity
+
 #: Real seconds for a tool to tell its version.
 _LIMIT = 10.0
 #: The chassis asset tag of every Azure VM (Microsoft's documented way to tell one from inside).
@@ -95,6 +97,8 @@ def _azure_login(environ: Mapping[str, str]) -> Check:
     if found is not None:
         return Check(name="azure login", status="ok", required=True, found=found)
     how = "az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    if _text(Path("/sys/class/dmi/id/chassis_asset_tag")).strip() == _AZURE_VM_TAG:
+        how += "; for this VM's managed identity: export AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential"
     return Check(name="azure login", status="missing", required=True, found="no credential", how=how)
 
 
@@ -104,13 +108,11 @@ def _credentials(environ: Mapping[str, str]) -> Iterator[str]:
         for name in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
             if environ.get(name):
                 yield f"environment variables ({name})"
-    if environ.get("IDENTITY_ENDPOINT") or environ.get("MSI_ENDPOINT"):
+    if managed_identity.asked_for(environ):
         yield "managed identity (environment)"
     users = _az_accounts(Path(environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure"))
     if users and shutil.which("az"):
         yield f"az login as {', '.join(users)}"
-    if _text(Path("/sys/class/dmi/id/chassis_asset_tag")).strip() == _AZURE_VM_TAG:
-        yield "an Azure VM, whose managed identity will be tried"
 
 
 def _az_accounts(folder: Path) -> Sequence[str]:

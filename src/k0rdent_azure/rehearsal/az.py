@@ -117,7 +117,8 @@ def _must(program: str, words: Sequence[str], environ: Mapping[str, str]) -> Non
 def _environ(own: Mapping[str, str]) -> dict[str, str]:
     """This process's variables without those that would lead `az` elsewhere."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AZURE_", "PYTHON"))}
-    return {**inherited, **own}
+    # `az` is started as `python -m azure.cli`, which would import from the current folder first.
+    return {**inherited, "PYTHONSAFEPATH": "1", **own}
 
 
 def _read(path: Path) -> str:

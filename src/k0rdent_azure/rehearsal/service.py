@@ -21,6 +21,7 @@ from typing import IO
 
 from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.rehearsal import endpoint as endpoints
+from k0rdent_azure.rehearsal import isolated
 from k0rdent_azure.rehearsal import requests as request_log
 from k0rdent_azure.rehearsal.endpoint import Endpoint
 from k0rdent_azure.rehearsal.locks import open_lock, opener, own_folder
@@ -112,7 +113,7 @@ def _announce(found: Endpoint) -> None:
 
 
 def _spawn(directory: Path, speed: float, seed: int) -> Endpoint:
-    command = [sys.executable, "-m", "k0rdent_azure.rehearsal", "serve", str(directory)]
+    command = isolated.python("k0rdent_azure.rehearsal", "serve", str(directory))
     with open(directory / LOG, "ab", opener=opener) as log:
         process = subprocess.Popen(
             [*command, "--speed", repr(speed), "--seed", str(seed)],
