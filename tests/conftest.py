@@ -7,6 +7,9 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+from tests.conscience import conscience_file as conscience_file  # noqa: PLC0414  the fixtures of every test
+from tests.conscience import no_harm_done as no_harm_done  # noqa: PLC0414
+
 # A run of the suite judges the change, not the draw: the same commit, the same examples. `make test-all` draws anew.
 # How long an example takes says something of the machine only.
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,4 +1,7 @@
-"""Somebody else in the rehearsal cloud: a colleague with another client id, who shares no code with the product."""
+"""Somebody else in the rehearsal cloud: a colleague with another client id.
+
+`Somebody` shares no code with the product; `colleague` is the product's client in somebody's hands.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.clouds import AzureEnvironment
+from k0rdent_azure.azure.credentials import client_secret_credential
+from k0rdent_azure.azure.ledger import Ledger
+from k0rdent_azure.clock import Clock
 from k0rdent_azure.rehearsal import endpoint as endpoints
 from k0rdent_azure.rehearsal.endpoint import Endpoint
+
+
+def colleague(endpoint: Endpoint, clock: Clock) -> ArmClient:
+    """Logged in as somebody, with a ledger of its own. The caller closes it."""
+    environment = AzureEnvironment(
+        name="rehearsal",
+        arm_endpoint=endpoint.arm_endpoint,
+        audience=endpoint.arm_endpoint,
+        authority=endpoint.authority,
+    )
+    return ArmClient(
+        environment=environment,
+        credential=client_secret_credential(
+            endpoint.authority,
+            endpoint.tenant,
+            endpoint.somebody_id,
+            endpoint.client_secret,
+            endpoint.ca_file,
+        ),
+        ledger=Ledger("colleague"),
+        clock=clock,
+        ca_file=endpoint.ca_file,
+    )
+
 
 Json = dict[str, object]
 API = "2023-09-01"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from k0rdent_azure.rehearsal.arm import conscience
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -48,7 +50,11 @@ def type_it(line: str, workspace: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "k0rdent_azure", *words],
         cwd=workspace,
-        env=inherited | {"K0RDENT_AZURE_REHEARSAL_SPEED": "300"},
+        env=inherited
+        | {
+            "K0RDENT_AZURE_REHEARSAL_SPEED": "300",
+            conscience.VARIABLE: os.environ[conscience.VARIABLE],
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

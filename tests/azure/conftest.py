@@ -219,6 +219,7 @@ async def client(arm: FakeArm, clock: FakeClock, credential: FakeCredential) -> 
         ca_file=arm.ca_file,
         retries=3,
         deployment="k0rdent-abcd1234",
+        command="deploy",
     ) as made:
         yield made
 

@@ -22,6 +22,7 @@ from k0rdent_azure.errors import AuthenticationError, AzureRequestError
 from k0rdent_azure.rehearsal import faults, service
 from k0rdent_azure.rehearsal.endpoint import Endpoint
 from tests.azure.conftest import make_config
+from tests.somebody import colleague
 
 #: Cloud seconds per real second: a VM of eight minutes comes up in under two seconds.
 SPEED = 300.0
@@ -156,10 +157,10 @@ async def test_in_a_users_group_only_what_is_ours_goes(cloud: Endpoint, client: 
         await deployments.put(client, target, template("shared"), CUSTOM_DATA)
     assert missing.value.code == "ResourceGroupNotFound"
 
-    await client.request(
-        "PUT", path, api_version=versions.RESOURCES, body={"location": "southeastasia", "tags": {}}
-    )
-    await _deploy_a_foreign_address(client, subscription)
+    async with colleague(cloud, client.clock) as somebody:
+        group = {"location": "southeastasia", "tags": {}}
+        await somebody.request("PUT", path, api_version=versions.RESOURCES, body=group)
+        await _deploy_a_foreign_address(somebody, subscription)
     await deployments.put(client, target, template("shared"), CUSTOM_DATA)
     done = await finished(client, target)
     assert done.provisioning_state == "Succeeded", done.error

@@ -30,7 +30,7 @@ async def test_a_request_carries_version_token_and_user_agent(client: ArmClient,
     assert (seen.method, seen.path) == ("GET", PATH)
     assert seen.query == {"$filter": "a eq 'b c'", "api-version": "2022-09-01"}
     assert seen.headers["Authorization"] == "Bearer token-1"
-    assert seen.headers["User-Agent"].startswith(f"k0rdent-azure/{__version__} (k0rdent-abcd1234)")
+    assert seen.headers["User-Agent"].startswith(f"k0rdent-azure/{__version__} (k0rdent-abcd1234; deploy)")
     assert "x-ms-client-request-id" in seen.headers
 
 

@@ -31,6 +31,7 @@ from k0rdent_azure.rehearsal import service
 from k0rdent_azure.rehearsal.arm.expressions import evaluate
 from k0rdent_azure.rehearsal.endpoint import Endpoint
 from tests.azure.conftest import make_config
+from tests.somebody import colleague
 
 NAME = "k0rdent-abcd1234"
 SECRET = "PRIVATE-KEY-OF-A-HOST"
@@ -219,7 +220,9 @@ async def test_attacks_arrive_in_the_cloud_as_the_text_that_they_are(
     subscription = cloud.subscription_id
     if group is not None:
         path = f"/subscriptions/{subscription}/resourceGroups/{group}"
-        await client.request("PUT", path, body={"location": "southeastasia"}, api_version=versions.RESOURCES)
+        async with colleague(cloud, client.clock) as somebody:
+            body = {"location": "southeastasia"}
+            await somebody.request("PUT", path, body=body, api_version=versions.RESOURCES)
     made = hosts(config)
     template = build(config, Names(NAME, group), made, ssh_public_key=KEY, admin_username="k0rdent")
     target = DeploymentTarget(subscription, NAME, group)

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.config.model import NetworkSettings
 from k0rdent_azure.phases.validation import Comparison, validate
@@ -40,16 +39,19 @@ class Deployed:
         """What `validate` finds after these; faults happen before its first request is answered."""
         async with self.stage.run("validate") as ctx:
             for step in steps:
-                await self._do(step, ctx.arm)
+                await self._do(step)
             return await validate(self.stage.config, self.stage.names, self.state, ctx.outside)
 
-    async def _do(self, step: Step, arm: ArmClient) -> None:
+    async def _do(self, step: Step) -> None:
         world = self.stage.world
         if isinstance(step, Fault):
             faults.add(world.directory, step)
         elif isinstance(step, Request):
             scope = group_id(world.subscription_id, self.stage.names.resource_group)
-            await arm.request(step.method, scope + step.path, api_version=step.api_version, body=step.body)
+            async with self.stage.colleague() as arm:
+                await arm.request(
+                    step.method, scope + step.path, api_version=step.api_version, body=step.body
+                )
             await self.stage.clock.sleep(SETTLED)
         else:
             step(world)

@@ -16,10 +16,10 @@ from tests.phases.stage import stage
 async def test_what_others_have_in_their_group_is_theirs(tmp_path: Path) -> None:
     config = make_config(controllers=1, workers=1, azure={"resource_group": "theirs"})
     async with stage(tmp_path, config) as made:
-        async with made.run("az") as ctx:
+        async with made.colleague() as arm:
             group = f"/subscriptions/{made.world.subscription_id}/resourceGroups/theirs"
             body = {"location": "southeastasia", "tags": {"owner": "them"}}
-            await ctx.arm.request("PUT", group, api_version="2022-09-01", body=body)
+            await arm.request("PUT", group, api_version="2022-09-01", body=body)
             await made.clock.sleep(60)
         await deploy_unseen(made)
         stranger("Microsoft.Storage/storageAccounts", "their-data")(made.world)
@@ -31,6 +31,7 @@ async def test_what_others_have_in_their_group_is_theirs(tmp_path: Path) -> None
         for step in (another_rule("open"), Fault(kind="resource-deleted", resource=NIC), copied):
             faults.add(made.world.directory, step)
         assert told(await compared(made)) == [
+            f"changed critical publicIPAddresses {ADDRESS} attached_to restore",
             f"missing critical networkInterfaces {NIC} - recreate",
             "unexpected critical securityRules open - none",
             "unexpected info storageAccounts their-data - none",
@@ -40,9 +41,9 @@ async def test_what_others_have_in_their_group_is_theirs(tmp_path: Path) -> None
 async def test_their_group_may_go_too(tmp_path: Path) -> None:
     config = make_config(controllers=1, workers=0, azure={"resource_group": "theirs"})
     async with stage(tmp_path, config) as made:
-        async with made.run("az") as ctx:
+        async with made.colleague() as arm:
             group = f"/subscriptions/{made.world.subscription_id}/resourceGroups/theirs"
-            await ctx.arm.request("PUT", group, api_version="2022-09-01", body={"location": "southeastasia"})
+            await arm.request("PUT", group, api_version="2022-09-01", body={"location": "southeastasia"})
             await made.clock.sleep(60)
         await deploy_unseen(made)
         faults.add(made.world.directory, Fault(kind="group-deleted"))

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from k0rdent_azure.rehearsal.arm import conscience
+
 #: Cloud seconds per real second: a deployment of half an hour takes seconds.
 SPEED = "300"
 #: Real seconds after which a command under test is called hung.
@@ -49,7 +51,8 @@ class Product:
     @property
     def env(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("K0RDENT_", "AZURE_"))}
-        return inherited | {"K0RDENT_AZURE_REHEARSAL_SPEED": SPEED} | self.environ
+        own = {"K0RDENT_AZURE_REHEARSAL_SPEED": SPEED, conscience.VARIABLE: os.environ[conscience.VARIABLE]}
+        return inherited | own | self.environ
 
     def run(self, *words: str, expect: int | None = 0) -> Result:
         done = subprocess.run(

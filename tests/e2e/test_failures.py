@@ -11,13 +11,13 @@ from typing import TypeVar
 import pytest
 
 from k0rdent_azure.azure.client import ArmClient
-from k0rdent_azure.cli.cloud import outside
-from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.config.load import load
-from k0rdent_azure.rehearsal import faults
-from tests.e2e.conftest import Product
+from k0rdent_azure.rehearsal import faults, service
+from tests.e2e.conftest import SPEED, Product
 from tests.e2e.test_deployment import load as load_state
 from tests.e2e.test_interruption import creations
+from tests.somebody import colleague
 
 pytestmark = pytest.mark.e2e
 T = TypeVar("T")
@@ -27,12 +27,9 @@ def arm(product: Product, ask: Callable[[ArmClient, str], Awaitable[T]]) -> T:
     """Ask the rehearsal cloud something beside the product, as a colleague at the portal would."""
 
     async def run() -> T:
-        workspace = Workspace(product.workspace)
-        beyond = outside(load(workspace.config_path, environ={}).config, workspace)
-        try:
-            return await ask(beyond.arm, beyond.subscription_id or "")
-        finally:
-            await beyond.arm.close()
+        found = service.start(product.workspace / ".rehearsal", speed=float(SPEED), seed=0)
+        async with colleague(found, SystemClock(found.speed)) as client:
+            return await ask(client, found.subscription_id)
 
     return asyncio.run(run())
 

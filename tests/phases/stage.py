@@ -39,6 +39,7 @@ from k0rdent_azure.rehearsal.world import World
 from k0rdent_azure.state.document import Document
 from k0rdent_azure.state.model import Durations
 from k0rdent_azure.state.store import FileStore
+from tests.somebody import colleague
 
 #: As far as ARM is asked for anything.
 UNTIL_VMS: Sequence[Phase] = (Preparation(), AzureSetup(), VmCreation())
@@ -112,7 +113,7 @@ class Stage:
             )
         )
 
-    def outside(self) -> Outside:
+    def outside(self, command: str = "") -> Outside:
         found = self.endpoint
         ledger = Ledger()
         environment = AzureEnvironment(
@@ -134,6 +135,7 @@ class Stage:
                 clock=self.clock,
                 ca_file=Path(found.ca_file),
                 deployment=self.names.deployment_id,
+                command=command,
             ),
             dns_suffix="cloudapp.azure.com",
             k0sctl=None,
@@ -149,6 +151,10 @@ class Stage:
             subscription_id=found.subscription_id,
         )
 
+    def colleague(self) -> ArmClient:
+        """A connection of somebody who is not the deployment."""
+        return colleague(self.endpoint, self.clock)
+
     @asynccontextmanager
     async def run(self, command: str) -> AsyncIterator[Context]:
         """One run, as the command line makes it."""
@@ -157,7 +163,7 @@ class Stage:
             store=self.store,
             config=self.config,
             names=self.names,
-            outside=self.outside(),
+            outside=self.outside(command),
             observer=Silent(),
             interrupt=Interrupt(),
             command=command,

@@ -41,11 +41,10 @@ async def look(made: Stage) -> Refreshed:
 
 async def change(made: Stage, method: str, vm: str, action: str = "") -> None:
     """What a colleague does at the portal, and the time that it takes."""
-    outside = made.outside()
     group = f"/subscriptions/{made.world.subscription_id}/resourceGroups/{made.names.resource_group}"
     path = f"{group}/providers/Microsoft.Compute/virtualMachines/{vm}{action}"
-    await outside.arm.request(method, path, api_version=COMPUTE)
-    await outside.arm.close()
+    async with made.colleague() as arm:
+        await arm.request(method, path, api_version=COMPUTE)
     await made.clock.sleep(300)
 
 
@@ -176,10 +175,9 @@ async def test_who_sees_only_the_group_learns_what_it_can(tmp_path: Path) -> Non
 
 async def test_the_group_gone(tmp_path: Path) -> None:
     async with deployed(tmp_path) as made:
-        outside = made.outside()
         group = f"/subscriptions/{made.world.subscription_id}/resourceGroups/{made.names.resource_group}"
-        await outside.arm.request("DELETE", group, api_version="2022-09-01")
-        await outside.arm.close()
+        async with made.colleague() as arm:
+            await arm.request("DELETE", group, api_version="2022-09-01")
         await made.clock.sleep(600)
         await look(made)
         vms = made.store.read().state.azure_resources.virtual_machines.values()

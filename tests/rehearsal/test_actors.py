@@ -19,6 +19,7 @@ from tests.somebody import Somebody
     [
         ("k0rdent-azure/0.1.0 (k0rdent-abcd1234)", "deployer k0rdent-abcd1234"),
         ("k0rdent-azure/0.1.0 (k0rdent-abcd1234) mine", "deployer k0rdent-abcd1234"),
+        ("k0rdent-azure/0.1.0 (k0rdent-abcd1234; state set)", "deployer k0rdent-abcd1234"),
         ("k0rdent-azure/0.1.0", "deployer"),
         ("Python/3.12 aiohttp/3", "deployer"),
         ("", "deployer"),
@@ -28,6 +29,18 @@ def test_a_deployer_is_known_by_its_user_agent(agent: str, actor: str) -> None:
     assert actors.deployer(agent) == actor
     assert actors.is_deployer(actor)
     assert not actors.is_deployer(actors.SOMEBODY)
+
+
+@pytest.mark.parametrize(
+    ("agent", "command"),
+    [
+        ("k0rdent-azure/0.1.0 (k0rdent-abcd1234; destroy)", "destroy"),
+        ("k0rdent-azure/0.1.0 (k0rdent-abcd1234)", ""),
+        ("", ""),
+    ],
+)
+def test_a_user_agent_names_the_command(agent: str, command: str) -> None:
+    assert actors.command(agent) == command
 
 
 async def test_each_resource_keeps_who_made_it(tmp_path: Path) -> None:

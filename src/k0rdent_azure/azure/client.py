@@ -51,7 +51,7 @@ class ArmClient:
     """One connection pool and one credential to one cloud's Resource Manager. Close it at the end.
 
     A `read_only` one raises ReadOnlyError, before anything is sent, if a request could change something. The id of
-    the `deployment` stands in the user agent: who reads a log of requests sees on whose behalf each was sent.
+    the `deployment` and the `command` stand in the user agent: who reads a log of requests sees what each was for.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class ArmClient:
         retries: int = DEFAULT_RETRIES,
         read_only: bool = False,
         deployment: str = "",
+        command: str = "",
     ) -> None:
         self.environment = environment
         self.clock = clock
@@ -75,7 +76,7 @@ class ArmClient:
                 clock=clock, endpoint=environment.arm_endpoint, ca_file=ca_file, read_only=read_only
             ),
             policies=[
-                *_headers(deployment),
+                *_headers("; ".join(each for each in (deployment, command) if each)),
                 ArmRetryPolicy(retries),
                 ArmTokenPolicy(credential, environment.scope),
                 LedgerPolicy(ledger),
@@ -179,9 +180,9 @@ def _origin(url: str) -> tuple[str, str | None, int]:
         return "", None, 0
 
 
-def _headers(deployment: str) -> Sequence[Any]:
+def _headers(purpose: str) -> Sequence[Any]:
     """azure-core types these for synchronous pipelines only."""
-    comment = f" ({deployment})" if deployment else ""
+    comment = f" ({purpose})" if purpose else ""
     return (
         UserAgentPolicy(base_user_agent=f"k0rdent-azure/{__version__}{comment}"),
         HeadersPolicy({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}),

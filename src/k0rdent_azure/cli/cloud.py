@@ -62,17 +62,19 @@ def outside(
     retries: int = PATIENCE,
     read_only: bool = False,
     deployment: str = "",
+    command: str = "",
 ) -> Outside:
     """Everything beyond this process that a run needs, for the cloud that `config` names.
 
-    With `read_only`, ARM is sent nothing that could change something. `deployment` is the id that requests carry.
+    With `read_only`, ARM is sent nothing that could change something. Requests carry the id
+    of the `deployment` and the `command`.
     """
     if config.azure.cloud == "rehearsal":
-        return _rehearsal(workspace, retries, read_only, deployment)
-    return _azure(config, retries, read_only, deployment)
+        return _rehearsal(workspace, retries, read_only, (deployment, command))
+    return _azure(config, retries, read_only, (deployment, command))
 
 
-def _azure(config: Config, retries: int, read_only: bool, deployment: str) -> Outside:
+def _azure(config: Config, retries: int, read_only: bool, purpose: tuple[str, str]) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
     from k0rdent_azure.azure.credentials import RenewableCredential, default_credential
@@ -93,7 +95,8 @@ def _azure(config: Config, retries: int, read_only: bool, deployment: str) -> Ou
             clock=clock,
             retries=retries,
             read_only=read_only,
-            deployment=deployment,
+            deployment=purpose[0],
+            command=purpose[1],
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(None),
@@ -104,7 +107,7 @@ def _azure(config: Config, retries: int, read_only: bool, deployment: str) -> Ou
     )
 
 
-def _rehearsal(workspace: Workspace, retries: int, read_only: bool, deployment: str) -> Outside:
+def _rehearsal(workspace: Workspace, retries: int, read_only: bool, purpose: tuple[str, str]) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import AzureEnvironment
     from k0rdent_azure.azure.credentials import RenewableCredential, client_secret_credential
@@ -143,7 +146,8 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool, deployment: 
             ca_file=endpoint.ca_file,
             retries=retries,
             read_only=read_only,
-            deployment=deployment,
+            deployment=purpose[0],
+            command=purpose[1],
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(rehearsal_k0sctl),

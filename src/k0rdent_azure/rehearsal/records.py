@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 Json = dict[str, object]
+LockLevel = Literal["CanNotDelete", "ReadOnly"]
 Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "deallocated"]
 
 
@@ -94,6 +95,14 @@ class Resource(Lifetime, kw_only=True):
         if now < self.ready_at:
             return "Creating" if self.revision == 1 else "Updating"
         return "Failed" if self.failure else "Succeeded"
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """A management lock on a subscription, a group or a resource; `scope` is its id."""
+
+    scope: str
+    name: str
+    level: LockLevel
 
 
 class Operation(msgspec.Struct, kw_only=True):

@@ -21,7 +21,7 @@ from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.rehearsal import machines, references
 from k0rdent_azure.rehearsal.clock import Anchor, CloudClock
 from k0rdent_azure.rehearsal.machines import Machine
-from k0rdent_azure.rehearsal.records import Creation, Deployment, Group, Resource
+from k0rdent_azure.rehearsal.records import Creation, Deployment, Group, Lock, Resource
 
 __all__ = ["Machine", "SshEndpoint", "World"]
 
@@ -52,6 +52,7 @@ class Contents(msgspec.Struct, kw_only=True):
     resources: dict[str, Resource] = {}
     deployments: dict[str, Deployment] = {}
     creations: list[Creation] = []
+    locks: list[Lock] = []
 
 
 class World:
@@ -163,6 +164,15 @@ class World:
             if not resource.gone(now) and resource.group.lower() == group.lower():
                 yield resource
 
+    def everything(self) -> dict[str, Group | Resource | Deployment]:
+        """All that is not gone, the planned included, by its id in lower case."""
+        now, contents = self.clock.now(), self._contents
+        return {
+            **{each.id.lower(): each for each in contents.groups.values() if not each.gone(now)},
+            **{each.id.lower(): each for each in contents.resources.values() if not each.gone(now)},
+            **{each.id.lower(): each for each in contents.deployments.values()},
+        }
+
     def active_deployments(self) -> list[Deployment]:
         now = self.clock.now()
         return [each for each in self._contents.deployments.values() if each.active(now)]
@@ -213,6 +223,21 @@ class World:
         """Add or replace; the caller saves."""
         self._contents.deployments[deployment.id.lower()] = deployment
 
+    def locks(self) -> list[Lock]:
+        return list(self._contents.locks)
+
+    def put_lock(self, lock: Lock) -> None:
+        """Add or replace; the caller saves."""
+        self.remove_lock(lock)
+        self._contents.locks.append(lock)
+
+    def remove_lock(self, lock: Lock) -> None:
+        """Names and scopes have no case; the caller saves."""
+        key = (lock.scope.lower(), lock.name.lower())
+        self._contents.locks = [
+            each for each in self.locks() if (each.scope.lower(), each.name.lower()) != key
+        ]
+
     def remove_deployment(self, deployment_id: str) -> None:
         self._contents.deployments.pop(deployment_id.lower(), None)
 
@@ -244,6 +269,8 @@ class World:
         for key in records:
             del contents.deployments[key]
         references.release(contents.resources.values(), set(gone))
+        lost = {*gone, *scopes}
+        contents.locks = [each for each in contents.locks if each.scope.lower() not in lost]
         if gone_groups or gone:
             self.save()
 

@@ -7,13 +7,19 @@ import re
 #: A colleague, a policy, the user with another tool.
 SOMEBODY = "somebody"
 _DEPLOYER = "deployer"
-_AGENT = re.compile(r"\bk0rdent-azure/\S+ \(([^()\s]+)\)")
+_AGENT = re.compile(r"\bk0rdent-azure/\S+ \(([^();\s]+)(?:; ([^()]+))?\)")
 
 
 def deployer(agent: str) -> str:
     """The deployer, for the deployment that its user agent names: `deployer k0rdent-abcd1234`."""
     found = _AGENT.search(agent)
     return f"{_DEPLOYER} {found.group(1)}" if found else _DEPLOYER
+
+
+def command(agent: str) -> str:
+    """The command that the user agent names; "" if it names none."""
+    found = _AGENT.search(agent)
+    return (found.group(2) or "") if found else ""
 
 
 def is_deployer(actor: str) -> bool:

@@ -15,7 +15,16 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from k0rdent_azure.rehearsal import recording
-from k0rdent_azure.rehearsal.arm import actors, broken, changes, identity, relaxed_json, routes
+from k0rdent_azure.rehearsal.arm import (
+    actors,
+    broken,
+    changes,
+    conscience,
+    identity,
+    locks,
+    relaxed_json,
+    routes,
+)
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 from k0rdent_azure.rehearsal.arm.throttle import Throttle
@@ -67,9 +76,7 @@ class ArmServer:
             wait = self._throttle.wait(request.method, self._world.clock.now())
             if wait:
                 return broken.throttled(wait)
-            agent = request.headers.get("User-Agent", "")
-            actor = actors.SOMEBODY if client == self._authority.somebody else actors.deployer(agent)
-            return self._dispatch(request, await _body(request), faults, actor)
+            return self._dispatch(request, await _body(request), faults, client)
         except TokenError as error:
             return _unauthorized(error, self._authority)
         except ArmError as error:
@@ -81,27 +88,30 @@ class ArmServer:
             message = "The server encountered an internal error; service.log of the rehearsal cloud has it."
             return Answer(500, {"error": {"code": "InternalServerError", "message": message}})
 
-    def _dispatch(self, request: web.Request, body: Json, faults: Faults, actor: str) -> Answer:
+    def _dispatch(self, request: web.Request, body: Json, faults: Faults, client: str) -> Answer:
         handler, part = routes.find(request.method, request.path)
         query = {key.lower(): value for key, value in request.query.items()}
         _check_api_version(query)
         wanted = part.get("subscription", self._world.subscription_id)
         if wanted.lower() != self._world.subscription_id:
             raise ArmError(404, "SubscriptionNotFound", f"The subscription '{wanted}' could not be found.")
-        return handler(
-            Call(
-                world=self._world,
-                faults=faults,
-                method=request.method,
-                path=request.path,
-                part=part,
-                query=query,
-                body=body,
-                base=self._authority.arm_endpoint,
-                correlation_id=str(uuid.uuid4()),
-                actor=actor,
-            )
+        agent = request.headers.get("User-Agent", "")
+        call = Call(
+            world=self._world,
+            faults=faults,
+            method=request.method,
+            path=request.path,
+            part=part,
+            query=query,
+            body=body,
+            base=self._authority.arm_endpoint,
+            correlation_id=str(uuid.uuid4()),
+            actor=actors.SOMEBODY if client == self._authority.somebody else actors.deployer(agent),
+            command=actors.command(agent),
         )
+        locks.check(call)
+        with conscience.watching(call):
+            return handler(call)
 
     def _response(self, request: web.Request, answer: Answer) -> web.Response:
         headers = {

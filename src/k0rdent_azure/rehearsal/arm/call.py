@@ -31,7 +31,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Call:
     """`part` are the named parts of the path, `query` has lower-case names, `base` is the server's URL, `actor` who
-    sent it."""
+    sent it, and `command` what that was asked for."""
 
     world: World
     faults: Faults
@@ -43,6 +43,7 @@ class Call:
     base: str
     correlation_id: str
     actor: str
+    command: str = ""
 
     @property
     def now(self) -> float:

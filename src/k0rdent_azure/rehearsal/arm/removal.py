@@ -55,8 +55,11 @@ def followers(world: World, vm: Resource) -> Iterator[Resource]:
 
 
 def _present(world: World, resource_id: str) -> Iterator[Resource]:
+    """What is there and may go: a locked follower stays."""
     found = world.resource(resource_id)
-    if found is not None and found.gone_at is None:
+    if found is None or found.gone_at is not None:
+        return
+    if not any(each.scope.lower() == found.id.lower() for each in world.locks()):
         yield found
 
 

@@ -14,6 +14,7 @@ from k0rdent_azure.rehearsal.arm import (
     capacity,
     children,
     images,
+    locks,
     power,
 )
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
@@ -70,6 +71,12 @@ def _tags(scope: str) -> list[tuple[str, str, Handler]]:
     )
 
 
+def _locks(scope: str) -> list[tuple[str, str, Handler]]:
+    path = f"{scope}/providers/microsoft.authorization/locks"
+    one = _all(f"{path}/{{lock}}", GET=locks.get, PUT=locks.put, DELETE=locks.delete)
+    return [("GET", path, locks.list_all), *one]
+
+
 #: In this order: the first that fits answers.
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/tenants", arm_groups.tenants),
@@ -79,6 +86,9 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"{_SUBSCRIPTION}/operationresults/{{token}}", arm_groups.operation_result),
     ("GET", f"{_SUBSCRIPTION}/operations/{{token}}", arm_groups.operation_status),
     ("GET", f"{_SUBSCRIPTION}/tagnames", arm_tags.names),
+    *_locks(_SUBSCRIPTION),
+    *_locks(_GROUP),
+    *_locks(f"{_GROUP}{_TYPE}/{{name}}"),
     *_tags(_GROUP),
     *_tags(f"{_GROUP}{_TYPE}/{{name}}"),
     ("GET", f"{_SUBSCRIPTION}/resources", arm_resources.list_everything),

@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from k0rdent_azure.rehearsal import ids
-from k0rdent_azure.rehearsal.arm import items, template
+from k0rdent_azure.rehearsal.arm import items, locks, template
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, PreflightError, group_not_found, invalid_template
 from k0rdent_azure.rehearsal.arm.expressions import Resolve, evaluate
 from k0rdent_azure.rehearsal.arm.groups import plan_group
@@ -121,6 +121,7 @@ class Run:
         elif item.type.lower() == DEPLOYMENTS.lower():
             self._deploy_nested(item)
         elif item.type.lower() == GROUPS.lower():
+            locks.check_write(self._plan.world, item.id)
             body = self._body(item)
             group, ended = plan_group(self._plan, item.id, item.name, body, max(item.ends))
             item.shown = {
@@ -133,6 +134,7 @@ class Run:
             self._deploy_resource(item)
 
     def _deploy_resource(self, item: Item) -> None:
+        locks.check_write(self._plan.world, item.id)
         body = self._body(item)
         group = self._plan.group(self._target.group)
         if group is None:
