@@ -1,8 +1,8 @@
 """The state file's schema 1.0, as types.
 
 The required fields are those of the plan's example document; every field of our own is optional, so that the
-example and files of other writers stay valid. Readers use these structs; writers change the document by path
-(`state.store.Transaction`), so that unknown keys survive. Times are RFC 3339 texts in UTC.
+example and files of other writers stay valid. Readers use these structs; writers change the document through
+typed editors (`state.sections`), so that unknown keys survive. Times are RFC 3339 texts in UTC.
 """
 
 from __future__ import annotations
