@@ -191,7 +191,8 @@ def test_a_repair_takes_one_controller_at_a_time(deployed: Product) -> None:
     names = [FIRST, SECOND, THIRD]
     for done in range(3):
         planned = deployed.run("validate", "--repair", "--dry-run", "--json", expect=DRIFT).json["repair"]
-        assert planned["steps"] == [f"send VM {names[done]} again as it should be"]
+        (step,) = planned["steps"]
+        assert names[done] in step.split()
         assert planned.get("later", []) == names[done + 1 :]
         assert planned["etcd"] == [f"etcd has 3 members: up: {FIRST}, {SECOND}, {THIRD}; down: none"]
         shown = deployed.run("validate", "--repair", "--yes", expect=None)
@@ -205,7 +206,8 @@ def test_a_repair_spares_a_controller_while_another_is_silent(deployed: Product)
     on_host(deployed, THIRD, "sudo -n systemctl stop k0scontroller")
     planned = deployed.run("validate", "--repair", "--dry-run", "--json", expect=DRIFT).json
     assert planned["requests"] <= 8
-    assert planned["repair"]["steps"] == [f"send VM {SECOND} again as it should be"]
+    (step,) = planned["repair"]["steps"]
+    assert SECOND in step.split()
     assert planned["repair"]["later"] == [FIRST]
     assert any(f"down: {THIRD} (etcd does not answer)" in line for line in planned["repair"]["etcd"])
     assert any(line.startswith("not now: ") for line in planned["repair"]["etcd"])

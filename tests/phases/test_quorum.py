@@ -160,6 +160,20 @@ def test_who_leaves_etcd_in_order_makes_the_cluster_smaller() -> None:
     assert two.refusal([NAMES[1]], act="taken out", leaving=True) is None
 
 
+def test_who_leaves_needs_the_others_to_agree() -> None:
+    one = Members((controller(0, listed=ALL[:2]), controller(1, listed=None, power="VM stopped")))
+    assert not one.keeps_majority([NAMES[1]], leaving=True)
+
+
+def test_of_five_that_are_up_no_two_go_at_once() -> None:
+    every = tuple(f"10.0.0.{number}" for number in range(1, 6))
+    five = Members(tuple(Controller(f"c{address}", address, RUNNING, every) for address in every))
+    assert five.refusal(["c10.0.0.1"], act="deleted") is None
+    refusal = five.refusal(["c10.0.0.1", "c10.0.0.2"], act="deleted")
+    assert refusal is not None
+    assert "controllers go one at a time" in refusal.message
+
+
 def test_an_address_of_another_kind_is_not_shown() -> None:
     hostile = (*ALL, "\x1b[2Jx", "y")
     members = Members(tuple(controller(index, listed=hostile) for index in range(3)))
