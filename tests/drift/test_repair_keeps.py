@@ -252,3 +252,25 @@ async def test_what_somebody_accepted_is_not_put_right_along(
     await happens(made, drift)
     await repair(made, rules)
     assert bodies(made) == before
+
+
+async def test_in_a_group_of_the_users_it_is_the_same(tmp_path: Path) -> None:
+    config = make_config(
+        controllers=1,
+        workers=1,
+        azure={"resource_group": "theirs"},
+        network=NetworkSettings(allowed_ssh_sources=("203.0.113.0/24",)),
+    )
+    async with stage(tmp_path, config) as made:
+        async with made.run("az") as ctx:
+            group = f"/subscriptions/{made.world.subscription_id}/resourceGroups/theirs"
+            await ctx.arm.request("PUT", group, api_version="2022-09-01", body={"location": "southeastasia"})
+            await made.clock.sleep(60)
+        await deploy_unseen(made)
+        theirs = [step for key, steps in THEIRS.items() if not key.startswith("rule ") for step in steps]
+        accepted = await happens(made, [each for each in theirs if each.resource != GROUP])  # type: ignore[union-attr]
+        before = bodies(made)
+        assert len(await happens(made, [step for steps in OURS.values() for step in steps])) > len(accepted)
+        await repair(made)
+        assert bodies(made) == before
+        assert told(await compared(made)) == accepted
