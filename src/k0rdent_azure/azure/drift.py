@@ -12,12 +12,14 @@ from k0rdent_azure.azure.drift_actions import action
 from k0rdent_azure.azure.drift_baseline import EXISTS, Change, Difference, Known, differences
 from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts
 from k0rdent_azure.azure.drift_rules import Verdict, judge, judge_unexpected
-from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
+from k0rdent_azure.azure.drift_values import NOTHING, Fact, exact, word
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
 from k0rdent_azure.state.finding import Finding, FindingKind, Unread, worst_first
 
 _SUCCEEDED = word("Succeeded")
+#: The field of a finding that says that another resource took a name.
+INCARNATION = "incarnation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def compare(
     for key, each in wanted.resources.items():
         there = found.resources.get(key)
         if there is not None:
-            findings += _changes(each, there, known)
+            another = _another(each, there, wanted.incarnations.get(key, ""))
+            findings += [another] if another else _changes(each, there, known)
         elif found.knows(each.type) and key not in not_yet and not _parent_missing(each, wanted, found):
             findings.append(_finding("missing", each, judge("missing", each.type)))
     findings += (
@@ -100,6 +103,14 @@ def _is_ours_to_judge(each: ResourceFacts, wanted: Wanted) -> bool:
         return True
     tag = each.fields.get(f"{TAG}{TAG_DEPLOYMENT}", NOTHING)
     return tag.key == wanted.deployment_id or each.key.rsplit("/", 2)[0] in wanted.resources
+
+
+def _another(each: ResourceFacts, there: ResourceFacts, recorded: str) -> Finding | None:
+    """Somebody's own resource under a name of ours is one finding: how it differs is nobody's business here."""
+    if not (recorded and there.incarnation) or recorded.lower() == there.incarnation.lower():
+        return None
+    change = Change(INCARNATION, exact(recorded), exact(there.incarnation))
+    return _finding("changed", there, judge("changed", each.type, *change), change)
 
 
 def _changes(each: ResourceFacts, there: ResourceFacts, known: Known) -> Iterator[Finding]:

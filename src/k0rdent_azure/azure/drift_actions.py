@@ -35,6 +35,8 @@ def _unexpected(finding: Finding) -> str:
 
 def _changed(finding: Finding, *, is_spot: bool) -> str:
     field, resource = finding.field or "", quote(finding.resource)
+    if field == "incarnation":
+        return f"another one took its name, and is left alone; see who made it: {_log_of(resource)}"
     if field == "power_state":
         return _start(finding, is_spot=is_spot)
     if field.startswith("tags.") and finding.expected is None:
@@ -45,7 +47,7 @@ def _changed(finding: Finding, *, is_spot: bool) -> str:
         return "somebody added it, and no repair takes it away: leave it, with an ignore rule that says why"
     if finding.severity == "info" and field == "provisioning_state":
         return "something is being done with it; look again in a few minutes"
-    find_out = f"az monitor activity-log list --resource-id {resource}"
+    find_out = _log_of(resource)
     by_repair = {
         "resize": f"give it its size back (it restarts): {_REPAIR}",
         "adopt": "take it over with validate --sync, then resume brings the VPN to it",
@@ -55,6 +57,10 @@ def _changed(finding: Finding, *, is_spot: bool) -> str:
         "restore": f"{'put it back' if finding.expected else 'take it away again'}: {_REPAIR}",
     }
     return by_repair.get(finding.repair, f"find out why: {find_out}")
+
+
+def _log_of(resource: str) -> str:
+    return f"az monitor activity-log list --resource-id {resource}"
 
 
 def _start(finding: Finding, *, is_spot: bool) -> str:

@@ -37,6 +37,8 @@ class ResourceFacts:
     type: str
     name: str
     fields: Mapping[str, Fact]
+    #: The id of this incarnation (`vmId`, `resourceGuid`); "" where Azure does not show one.
+    incarnation: str = ""
 
     @property
     def key(self) -> str:
@@ -72,7 +74,8 @@ def flatten(body: Body) -> list[ResourceFacts]:
         fields["zone"] = exact(_first(body.get("zones")))
     if type_.lower() == ADDRESS.lower():
         fields["sku"] = option(text(mapping(body, "sku"), "name"), "Basic")
-    own = ResourceFacts(id_, type_, text(body, "name"), fields)
+    incarnation = text(properties, "vmId") or text(properties, "resourceGuid")
+    own = ResourceFacts(id_, type_, text(body, "name"), fields, incarnation)
     return [own, *_children(id_, type_, properties)]
 
 

@@ -53,6 +53,7 @@ _TABLE: tuple[Rule, ...] = (
     Rule("unexpected", "*", "", "info", "none"),
     Rule("changed", VM, "power_state", "critical", "start"),
     Rule("changed", "*", "provisioning_state", "critical", "recreate"),
+    Rule("changed", "*", "incarnation", "critical", "none"),
     Rule("changed", VM, "size", "warning", "resize"),
     Rule("changed", VM, "ssh_public_keys", "critical", "recreate"),
     Rule("changed", VM, "password_login", "critical", "recreate"),

@@ -7,7 +7,7 @@ shows. Only `resourceId` has to be evaluated on the way; the template uses no ot
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from k0rdent_azure.azure.drift_facts import ADDRESS, DISK, GROUP, VM, ResourceFacts, flatten
@@ -32,10 +32,18 @@ class Wanted:
     deployment_id: str
     owned: bool
     resources: Mapping[str, ResourceFacts]
+    #: What Azure called the incarnations that were made, by id in lower case, as far as that is recorded.
+    incarnations: Mapping[str, str] = field(default_factory=dict)
 
 
 def wanted(
-    template: Template, *, subscription: str, group: str, deployment_id: str, addresses: Mapping[str, str]
+    template: Template,
+    *,
+    subscription: str,
+    group: str,
+    deployment_id: str,
+    addresses: Mapping[str, str],
+    incarnations: Mapping[str, str] | None = None,
 ) -> Wanted:
     """Everything that `template` makes. `addresses` are the public addresses that were given, by VM."""
     scope = group_id(subscription, group)
@@ -44,7 +52,7 @@ def wanted(
     found += [_disk(each, scope) for each in found if each.type == VM]
     owners = _owners(made)
     by_key = {each.key: _completed(each, owners, addresses) for each in found}
-    return Wanted(scope, deployment_id, template.scope == "subscription", by_key)
+    return Wanted(scope, deployment_id, template.scope == "subscription", by_key, incarnations or {})
 
 
 def bodies(template: Template, scope: str) -> Iterator[Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
@@ -102,6 +102,7 @@ def continue_deployment(
     act: Act = "resume",
     intent: Callable[[Transaction], None] | None = None,
     seen_serial: int | None = None,
+    touches: Collection[str] = (),
     show: bool = True,
 ) -> int:
     """Go on with the deployment that the state describes; `intent` is as in `open_run`, `show` as in `drive`.
@@ -119,7 +120,15 @@ def continue_deployment(
     config, names = snapshot_of(workspace)
     if intent is not None or state.metadata.deployment_status != "completed":
         return drive(
-            workspace, config, names, args=args, act=act, intent=intent, seen_serial=seen_serial, show=show
+            workspace,
+            config,
+            names,
+            args=args,
+            act=act,
+            intent=intent,
+            seen_serial=seen_serial,
+            touches=touches,
+            show=show,
         )
     try:
         return drive(workspace, config, names, args=args, act=act, show=show, only_looks=True)
@@ -169,6 +178,7 @@ def drive(
     act: Act = "resume",
     intent: Callable[[Transaction], None] | None = None,
     seen_serial: int | None = None,
+    touches: Collection[str] = (),
     show: bool = True,
     only_looks: bool = False,
 ) -> int:
@@ -196,6 +206,7 @@ def drive(
                 message=message,
                 intent=intent,
                 seen_serial=seen_serial,
+                touches=touches,
             )
         try:
             # A rollback that was killed is finished; to go on from where it led to is another command.

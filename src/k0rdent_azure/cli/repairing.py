@@ -50,6 +50,7 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
             act="repair",
             intent=lambda tx: mark(tx, wanted),
             seen_serial=document.serial,
+            touches=[*wanted.anew, *wanted.start],
             show=False,
         )
     after = look(workspace, args)

@@ -72,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
             _show(wanted, members, args)
         _refuse(config, members, name)
         confirm(f"Delete {name} with its disk, and make it anew?", yes=args.yes)
-        return continue_deployment(workspace, args, act="replace", intent=lambda tx: mark(tx, wanted))
+        return continue_deployment(
+            workspace, args, act="replace", intent=lambda tx: mark(tx, wanted), touches=[name]
+        )
 
 
 def _name(resource: str) -> str:

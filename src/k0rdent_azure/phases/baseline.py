@@ -13,6 +13,7 @@ from k0rdent_azure.clock import azure_timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names, hosts
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.ownership import owner_of
 from k0rdent_azure.state.model import Baseline, State
 from k0rdent_azure.state.transaction import Transaction
 
@@ -47,6 +48,7 @@ def wanted_of(config: Config, names: Names, state: State) -> Wanted:
         group=names.resource_group,
         deployment_id=names.deployment_id,
         addresses=addresses,
+        incarnations={key: guid for key, guid in owner_of(state).recorded.items() if guid},
     )
 
 

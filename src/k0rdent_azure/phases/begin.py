@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -14,7 +14,7 @@ from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import AzureError, StateConflictError
-from k0rdent_azure.phases import arm, standing, submission
+from k0rdent_azure.phases import arm, ownership, standing, submission
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.intents import Act, refuse
 from k0rdent_azure.state.lock import user_name
@@ -130,13 +130,14 @@ async def open_run(
     message: str,
     intent: Callable[[Transaction], None] | None = None,
     seen_serial: int | None = None,
+    touches: Collection[str] = (),
 ) -> None:
     """Begin a run that changes something outside, as `begin_run` does, if it may.
 
     Azure is looked at first, so a copy that is behind changes nothing, not even its own state. `seen_serial` is the
-    version that the user decided by. Raises StateError if something pending has to be finished first,
-    StateConflictError if the state is another version by now, BehindError, StrangerError, and AzureError if Azure
-    cannot be asked.
+    version that the user decided by, `touches` are VMs that have to be ours before anything is committed. Raises
+    StateError if something pending has to be finished first, StateConflictError if the state is another version by
+    now, BehindError, StrangerError, and AzureError if Azure cannot be asked.
     """
     refuse(ctx.state, act)
     ctx.outside.ledger.phase = LEDGER_NAME
@@ -147,7 +148,8 @@ async def open_run(
         known = ctx.store.read().serial
         seen = await standing.observe(ctx)
         if not standing.generation_of(ctx.state):
-            await submission.refuse_strangers(ctx, ctx.state.azure_resources.virtual_machines or all_vms(ctx))
+            await submission.refuse_strangers(ctx, all_vms(ctx))
+        await ownership.refuse_strange_machines(ctx, touches, what="nothing was changed")
     except AzureError:
         with ctx.commit():
             # Only the requests are counted.

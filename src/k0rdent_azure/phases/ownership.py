@@ -129,12 +129,28 @@ async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[s
 
 def refuse(found: Sequence[Stranger], *, what: str, hint: str) -> None:
     """Raise StrangerError if there are any; `what` says what was not done."""
-    if found:
+    by_id = {each.id.lower(): each for each in reversed(found)}
+    if by_id:
+        told = "; ".join(map(str, reversed(by_id.values())))
         raise StrangerError(
-            f"{what}: not this deployment's: " + "; ".join(map(str, found)),
+            f"{what}: not this deployment's: {told}",
             resource_id=found[0].id,
             hint=hint,
         )
+
+
+#: What to do about a VM of somebody's that has a name of ours.
+IN_THE_WAY = (
+    "it is left alone: ask whoever made it to move it, or take the deployment elsewhere (destroy, then deploy); "
+    "see: k0rdent-azure validate"
+)
+
+
+async def refuse_strange_machines(ctx: Context, names: Collection[str], *, what: str) -> dict[str, VmView]:
+    """The VMs of these names as Azure has them now. Raises StrangerError if one of them is not ours."""
+    there, found = await strange_machines(ctx, names) if names else ({}, [])
+    refuse(found, what=what, hint=IN_THE_WAY)
+    return there
 
 
 def _judge(owner: Owner, names: Names, resource: ResourceView, seen: Sight, guid: str | None) -> Proof | str:

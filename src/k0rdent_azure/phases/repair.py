@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from k0rdent_azure.azure.drift import INCARNATION
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names, hosts
 from k0rdent_azure.errors import QuorumError
@@ -99,9 +100,14 @@ def plan(findings: Iterable[Finding], config: Config, names: Names, state: State
     failing: list[tuple[Host, Finding]] = []
     restarted: list[tuple[Host, Finding]] = []
     shared = everything = False
+    taken = {
+        by_part[finding.name.lower()]
+        for finding in found
+        if _is_taken(finding) and finding.name.lower() in by_part
+    }
     for finding in found:
         host, kind = by_part.get(finding.name.lower()), finding.type.lower()
-        if finding.repair in ("none", "adopt"):
+        if finding.repair in ("none", "adopt") or host in taken:
             left.append(finding)
         elif kind == _GROUP and finding.kind == "missing":
             # A group of the user's is not ours to make.
@@ -148,6 +154,11 @@ def _accepted(findings: Iterable[Finding]) -> dict[str, list[str]]:
         if each.ignored is not None and each.kind != "unexpected":
             found.setdefault(each.resource.lower(), []).append(each.field or "")
     return found
+
+
+def _is_taken(finding: Finding) -> bool:
+    """Whether somebody's own resource has this name: what is the host's cannot be made while that stands there."""
+    return finding.field == INCARNATION
 
 
 def _spared(
@@ -219,13 +230,7 @@ async def start(ctx: Context) -> None:
     there = [name for name in details.start if vms[name].id and vms[name].status in ("running", "stopped")]
     if not there:
         return
-    await ownership.fresh(ctx)
-    _, strangers = await ownership.strange_machines(ctx, there)
-    ownership.refuse(
-        strangers,
-        what="no VM was started",
-        hint="look at what stands there with k0rdent-azure validate; rename or remove it in Azure, then run resume",
-    )
+    await ownership.refuse_strange_machines(ctx, there, what="no VM was started")
     await arm.start_vms(ctx, there)
 
 

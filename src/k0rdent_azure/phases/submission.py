@@ -134,8 +134,8 @@ async def refuse_strangers(ctx: Context, only: Collection[str]) -> None:
     ownership.refuse(
         await ownership.strangers(ctx, seen, wanted),
         what="nothing was sent to Azure",
-        hint="remove or rename it, or name another group in azure.resource_group (or none) for this deployment; "
-        "then run resume",
+        hint="it is left alone: ask whoever made it to move it, then run resume; or take the deployment elsewhere: "
+        "k0rdent-azure destroy, then deploy with another azure.resource_group, or none",
     )
 
 

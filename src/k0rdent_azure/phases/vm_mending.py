@@ -70,7 +70,7 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
         *(f"start VM {name}: {found[name].power_state}" for name in off),
     )
     _refuse_too_many(counts, [*gone, *off])
-    await _refuse_strange(ctx, off)
+    await ownership.refuse_strange_machines(ctx, off, what="no VM was started")
     with ctx.commit() as tx:
         for name in gone:
             vm_removal.mark_gone(tx, name)
@@ -83,16 +83,6 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
     if gone:
         await submission.submit(ctx)
     return True
-
-
-async def _refuse_strange(ctx: Context, names: Sequence[str]) -> None:
-    """A VM of that name that is not ours is not started."""
-    _, strangers = await ownership.strange_machines(ctx, names) if names else ({}, [])
-    ownership.refuse(
-        strangers,
-        what="no VM was started",
-        hint="look at what stands there with k0rdent-azure validate; rename or remove it in Azure, then run resume",
-    )
 
 
 async def _moved(ctx: Context, silent: Sequence[str]) -> bool:

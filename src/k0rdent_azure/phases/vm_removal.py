@@ -135,11 +135,7 @@ async def remove(ctx: Context, names: Sequence[str]) -> None:
     await standing.confirm(ctx)
     there, strangers = await ownership.strange_machines(ctx, names)
     strangers += _other_incarnations(ctx.state, there)
-    ownership.refuse(
-        strangers,
-        what="no VM was deleted",
-        hint="look at what stands there with k0rdent-azure validate; rename or remove it in Azure, then run resume",
-    )
+    ownership.refuse(strangers, what="no VM was deleted", hint=ownership.IN_THE_WAY)
     for name, vm in there.items():
         await _delete(ctx, name, vm)
     await _wait_until_gone(ctx, names)
