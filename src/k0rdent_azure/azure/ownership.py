@@ -52,7 +52,10 @@ class Stranger:
 
 
 def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | None = None) -> Proof | str:
-    """The proof that a resource is `owner`'s, or in words why it is not. `guid` None: it was not read."""
+    """The proof that a resource is `owner`'s, or in words why it is not.
+
+    `guid` None: it was not read; "": Azure did not tell it, and what is not known proves nothing.
+    """
     deployment, lineage = tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE)
     known = owner.recorded.get(resource_id.lower())
     if guid and known and guid.lower() != known.lower():
@@ -63,8 +66,10 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
         return f"it carries the lineage {lineage}, and this deployment's is {owner.lineage}"
     if deployment and _has_lineage(owner, lineage, known):
         return Proof.TAGS
+    if known and guid is None:
+        return Proof.DOUBTFUL
     if known:
-        return Proof.INCARNATION if guid else Proof.DOUBTFUL
+        return Proof.INCARNATION if guid else "nothing proves whose it is: Azure does not tell its id"
     return "it has no lineage of this deployment" if deployment else "it has no tag of this deployment"
 
 

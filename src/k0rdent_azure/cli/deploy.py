@@ -19,7 +19,7 @@ from k0rdent_azure.cli.running import (
 )
 from k0rdent_azure.cli.workspace import Workspace, new_deployment_id
 from k0rdent_azure.clock import SystemClock
-from k0rdent_azure.errors import K0rdentAzureError, UnconfirmedError
+from k0rdent_azure.errors import K0rdentAzureError, StateError, StrangerError, UnconfirmedError
 
 if TYPE_CHECKING:
     from k0rdent_azure.config.load import LoadedConfig
@@ -191,7 +191,10 @@ def drive(
     from k0rdent_azure.phases.begin import begin_run, end_run, open_run
     from k0rdent_azure.phases.engine import run_phases
 
+    begun = False
+
     async def work(ctx: Context) -> None:
+        nonlocal begun
         resumed = bool(ctx.state.phases)
         action = "deployment_resumed" if resumed else "deployment_started"
         message = f"{args.command} of {names.deployment_id}"
@@ -208,6 +211,7 @@ def drive(
                 seen_serial=seen_serial,
                 touches=touches,
             )
+        begun = True
         try:
             # A rollback that was killed is finished; to go on from where it led to is another command.
             await (following.finish(ctx) if following.is_pending(ctx.state) else run_phases(ctx))
@@ -221,7 +225,9 @@ def drive(
     except UnconfirmedError:
         raise
     except K0rdentAzureError as error:
-        next_command_hint(error, workspace, "resume --yes" if args.yes else "resume")
+        # What was refused before anything was recorded leaves nothing to go on with.
+        if begun or not isinstance(error, StateError | StrangerError):
+            next_command_hint(error, workspace, "resume --yes" if args.yes else "resume")
         raise
     if show:
         show_result(workspace, as_json=args.json)

@@ -113,18 +113,22 @@ async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[s
     wanted = {name.lower(): name for name in names}
     listed = await inventory.machines(ctx.arm, *_place(ctx))
     there = {wanted[vm.name.lower()]: vm for vm in listed if vm.name.lower() in wanted}
-    found: list[Stranger] = []
-    for vm in there.values():
-        verdict = judge(owner, vm.id, vm.tags, vm.vm_id)
-        if isinstance(verdict, str):
-            found.append(Stranger(vm.id, "VM", vm.name, verdict))
-            continue
+    found = strange_views(ctx.state, there.values())
+    strange = {each.id for each in found}
+    for vm in (vm for vm in there.values() if vm.id not in strange):
         for resource in seen.resources:
             if resource.id.lower() in {each.lower() for each in vm.takes_along}:
                 along = _judge(owner, ctx.names, resource, seen, None)
                 if isinstance(along, str):
                     found.append(stranger(resource, f"{along}; it would go with {vm.name}"))
     return there, found
+
+
+def strange_views(state: State, machines: Iterable[VmView]) -> list[Stranger]:
+    """Those of these VMs that are not this deployment's."""
+    owner = owner_of(state)
+    verdicts = ((vm, judge(owner, vm.id, vm.tags, vm.vm_id)) for vm in machines)
+    return [Stranger(vm.id, "VM", vm.name, why) for vm, why in verdicts if isinstance(why, str)]
 
 
 def refuse(found: Sequence[Stranger], *, what: str, hint: str) -> None:

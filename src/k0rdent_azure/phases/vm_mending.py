@@ -61,6 +61,11 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
     `counts` is how often each was brought back already. Raises AzureError where that does not help.
     """
     found = {vm.name: vm for vm in await arm.virtual_machines(ctx)}
+    ownership.refuse(
+        ownership.strange_views(ctx.state, [found[name] for name in silent if name in found]),
+        what=f"{', '.join(silent)} cannot be brought back",
+        hint=ownership.IN_THE_WAY,
+    )
     gone = [name for name in silent if name not in found]
     off = [name for name in silent if name in found and found[name].power_state in arm.WITHOUT_POWER]
     if not gone and not off:
