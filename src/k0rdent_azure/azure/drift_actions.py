@@ -22,6 +22,8 @@ def action(finding: Finding, *, is_spot: bool = False) -> str:
         return f"make it anew: {_REPAIR}"
     if finding.kind == "unexpected":
         return _unexpected(finding)
+    if finding.field == "incarnation":
+        return f"another one took its name, and is left alone; see who made it: {_log_of(quote(finding.resource))}"
     return _changed(finding, is_spot=is_spot)
 
 
@@ -35,8 +37,6 @@ def _unexpected(finding: Finding) -> str:
 
 def _changed(finding: Finding, *, is_spot: bool) -> str:
     field, resource = finding.field or "", quote(finding.resource)
-    if field == "incarnation":
-        return f"another one took its name, and is left alone; see who made it: {_log_of(resource)}"
     if field == "power_state":
         return _start(finding, is_spot=is_spot)
     if field.startswith("tags.") and finding.expected is None:

@@ -58,12 +58,9 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
     """
     deployment, lineage = tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE)
     known = owner.recorded.get(resource_id.lower())
-    if guid and known and guid.lower() != known.lower():
-        return f"another one took its name: its id in Azure is {guid}, the recorded one is {known}"
-    if deployment and deployment != owner.deployment_id:
-        return f"it carries the tag of {deployment}"
-    if lineage and owner.lineage is not None and lineage != owner.lineage:
-        return f"it carries the lineage {lineage}, and this deployment's is {owner.lineage}"
+    contradiction = _contradiction(owner, deployment, lineage, guid, known)
+    if contradiction is not None:
+        return contradiction
     if deployment and _has_lineage(owner, lineage, known):
         return Proof.TAGS
     if known and guid is None:
@@ -71,6 +68,19 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
     if known:
         return Proof.INCARNATION if guid else "nothing proves whose it is: Azure does not tell its id"
     return "it has no lineage of this deployment" if deployment else "it has no tag of this deployment"
+
+
+def _contradiction(
+    owner: Owner, deployment: str, lineage: str, guid: str | None, known: str | None
+) -> str | None:
+    """What shows that it is not `owner`'s, whatever else speaks for it."""
+    if guid and known and guid.lower() != known.lower():
+        return f"another one took its name: its id in Azure is {guid}, the recorded one is {known}"
+    if deployment and deployment != owner.deployment_id:
+        return f"it carries the tag of {deployment}"
+    if lineage and owner.lineage is not None and lineage != owner.lineage:
+        return f"it carries the lineage {lineage}, and this deployment's is {owner.lineage}"
+    return None
 
 
 def _has_lineage(owner: Owner, lineage: str, known: str | None) -> bool:

@@ -134,7 +134,11 @@ def continue_deployment(
         return drive(workspace, config, names, args=args, act=act, show=show, only_looks=True)
     except UnconfirmedError as error:
         _confirm_steps(error, args)
-    return drive(workspace, config, names, args=args, act=act, show=show)
+
+    def intent_to_change(tx: Transaction) -> None:
+        tx.metadata.update(deployment_status="in_progress")
+
+    return drive(workspace, config, names, args=args, act=act, intent=intent_to_change, show=show)
 
 
 def _confirm_steps(found: UnconfirmedError, args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.resources import security_rules
-from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
+from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM, Sight
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import build
 from k0rdent_azure.config.topology import LAPTOP, Host
@@ -232,6 +232,8 @@ async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]
     """What Azure still has of these VMs, their interfaces, addresses and disks: one request."""
     where = target(ctx)
     found = await inventory.resources(ctx.arm, where.subscription, ctx.names.resource_group)
+    # Whoever acts next goes by what is left, not by a look from before.
+    ctx.sight = Sight(exists=True, resources=found)
     vms = ctx.state.azure_resources.virtual_machines
     parts = {
         part.lower()

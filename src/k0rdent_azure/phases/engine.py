@@ -110,6 +110,8 @@ async def _run_phase(ctx: Context, phase: Phase) -> None:
 
 
 def _record_interruption(ctx: Context) -> None:
+    if ctx.only_looks:
+        return
     with ctx.commit() as tx:
         tx.metadata.update(deployment_status="interrupted")
         tx.phase(ctx.phase).update(status="interrupted")
@@ -120,6 +122,11 @@ def _record_failure(ctx: Context, error: K0rdentAzureError) -> None:
     failure = Failure(phase=ctx.phase, message=error.message, at=ctx.now, hint=error.hint)
     if isinstance(error, AzureRequestError | DeploymentFailedError):
         failure.code, failure.resource = error.code, error.resource_id
+    if ctx.only_looks:
+        # The deployment is complete all the same: else the next run would take it for one that may be changed.
+        with ctx.commit() as tx:
+            tx.event(ctx.phase, "look_failed", error.message, resource=failure.resource, details=failure.code)
+        return
     with ctx.commit() as tx:
         tx.metadata.update(deployment_status="failed")
         tx.failure.put(failure)
