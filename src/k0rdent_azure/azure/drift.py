@@ -14,7 +14,7 @@ from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts
 from k0rdent_azure.azure.drift_rules import Verdict, judge, judge_unexpected
 from k0rdent_azure.azure.drift_values import NOTHING, Fact, exact, word
 from k0rdent_azure.azure.drift_wanted import Wanted
-from k0rdent_azure.azure.tags import TAG_DEPLOYMENT
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, Mark
 from k0rdent_azure.state.finding import Finding, FindingKind, Unread, worst_first
 
 _SUCCEEDED = word("Succeeded")
@@ -35,6 +35,8 @@ class Found:
     detailed: frozenset[str] = frozenset()
     complete: bool = False
     unread: Sequence[Unread] = ()
+    #: What virtual networks' tags tell of the newest change, by id in lower case.
+    marks: Mapping[str, Mark] = field(default_factory=dict)
 
     def knows(self, type_: str) -> bool:
         """Whether a resource of this type that is not among `resources` is not there."""

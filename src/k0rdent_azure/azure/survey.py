@@ -26,7 +26,8 @@ from k0rdent_azure.azure.drift_facts import (
 from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import group_id, resource_group
-from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.reading import mapping, mappings, text, texts
+from k0rdent_azure.azure.tags import mark_of
 from k0rdent_azure.errors import AuthenticationError, AzureError, AzureRequestError
 from k0rdent_azure.state.finding import Unread
 
@@ -73,6 +74,11 @@ async def survey(client: ArmClient, subscription: str, group: str) -> Found:
         detailed=detailed,
         complete="resources" in lists,
         unread=[*unread, *(_without_power(facts, power) if "power states" in lists else ())],
+        marks={
+            text(item, "id").lower(): mark
+            for item in lists.get(NETWORK, ())
+            if (mark := mark_of(texts(item, "tags"))) is not None
+        },
     )
 
 

@@ -69,6 +69,7 @@ async def _compare(
     try:
         compared = await validate(ctx.config, ctx.names, state, ctx.outside)
         requests = sum(ctx.outside.ledger.counts().values())
+        _say_if_behind(ctx, state, compared, args)
         hosts = await compare_hosts(ctx, down=down(compared)) if args.hosts else HostComparison()
         synced: Sequence[StateChange] = ()
         if args.sync:
@@ -77,6 +78,25 @@ async def _compare(
     finally:
         await ctx.close()
     return _report(ctx.state, compared, hosts, rules, args, requests=requests, run=run, synced=synced)
+
+
+def _say_if_behind(ctx: Context, state: State, compared: Comparison, args: argparse.Namespace) -> None:
+    """What differs may be what another copy has done: said first, and nothing is written or repaired by it.
+
+    Raises BehindError with `--repair` and `--sync`.
+    """
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.phases.standing import behind
+    from k0rdent_azure.phases.validation import newer_change
+    from k0rdent_azure.report.text import clean
+
+    found = newer_change(ctx.names, state, compared.found)
+    if found is None:
+        return
+    error = behind(ctx, found)
+    if args.repair or args.sync:
+        raise error
+    show_notice(f"{clean(error.message)}; {error.hint}")
 
 
 def looking(workspace: Workspace, command: str) -> Context:

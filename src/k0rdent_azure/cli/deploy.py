@@ -192,7 +192,7 @@ def drive(
     """
     from k0rdent_azure.cli.status import show_result
     from k0rdent_azure.phases import following
-    from k0rdent_azure.phases.begin import begin_run, end_run, open_run
+    from k0rdent_azure.phases.begin import begin_run, end_run, look_at_standing, open_run
     from k0rdent_azure.phases.engine import run_phases
 
     begun = False
@@ -203,6 +203,7 @@ def drive(
         action = "deployment_resumed" if resumed else "deployment_started"
         message = f"{args.command} of {names.deployment_id}"
         if only_looks:
+            await look_at_standing(ctx)
             begin_run(ctx, status="in_progress", action=action, message=message)
         else:
             await open_run(

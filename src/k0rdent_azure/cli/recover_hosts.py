@@ -87,7 +87,9 @@ def rekey(workspace: Workspace, args: argparse.Namespace) -> int:
         try:
             supervise(workspace, config, names, args=args, work=work)
         except K0rdentAzureError as error:
-            next_command_hint(error, workspace, f"recover --rekey {scope} --yes")
+            # What was refused before anything was recorded leaves nothing to go on with.
+            if REKEY.is_pending(workspace.store().read().state):
+                next_command_hint(error, workspace, f"recover --rekey {scope} --yes")
             raise
     _show(workspace, args, still_missing=[])
     return 0

@@ -13,7 +13,7 @@ from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
-from k0rdent_azure.errors import AzureError, StateConflictError
+from k0rdent_azure.errors import AzureError, StateConflictError, StrangerError
 from k0rdent_azure.phases import arm, ownership, standing, submission
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.intents import Act, refuse
@@ -165,6 +165,22 @@ async def open_run(
 
     begin_run(ctx, status=status, action=action, message=message, intent=both)
     await standing.announce(ctx, seen)
+
+
+async def look_at_standing(ctx: Context) -> None:
+    """What a run that only looks asks Azure: whether this workspace is the newest copy. One request.
+
+    Raises BehindError and StrangerError. If Azure cannot be asked, that is said, and the hosts are looked at anyway.
+    """
+    ctx.outside.ledger.phase = LEDGER_NAME
+    try:
+        await standing.observe(ctx)
+    except StrangerError:
+        raise
+    except AzureError as error:
+        ctx.observer.notice(
+            f"Azure was not asked whether another copy has changed this deployment: {error.message}"
+        )
 
 
 def _changed_since() -> StateConflictError:

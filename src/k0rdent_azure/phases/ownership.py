@@ -106,21 +106,22 @@ async def verdicts(ctx: Context, seen: Sight, found: Iterable[ResourceView]) -> 
 
 async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[str, VmView], list[Stranger]]:
     """The VMs of these names as Azure has them now, and those that are not ours, with what is not ours of what
-    their deletion takes along. Reads the incarnation of each: two lists at most.
+    their deletion takes along. Reads the incarnation of each: two lists, more only for what lost its tags.
     """
     seen = await fresh(ctx)
-    owner = owner_of(ctx.state)
     wanted = {name.lower(): name for name in names}
     listed = await inventory.machines(ctx.arm, *_place(ctx))
     there = {wanted[vm.name.lower()]: vm for vm in listed if vm.name.lower() in wanted}
     found = strange_views(ctx.state, there.values())
     strange = {each.id for each in found}
-    for vm in (vm for vm in there.values() if vm.id not in strange):
-        for resource in seen.resources:
-            if resource.id.lower() in {each.lower() for each in vm.takes_along}:
-                along = _judge(owner, ctx.names, resource, seen, None)
-                if isinstance(along, str):
-                    found.append(stranger(resource, f"{along}; it would go with {vm.name}"))
+    holders = {
+        each.lower(): vm.name for vm in there.values() if vm.id not in strange for each in vm.takes_along
+    }
+    along = [each for each in seen.resources if each.id.lower() in holders]
+    for key, verdict in (await verdicts(ctx, seen, along)).items():
+        if isinstance(verdict, str):
+            resource = next(each for each in along if each.id == key)
+            found.append(stranger(resource, f"{verdict}; it would go with {holders[key.lower()]}"))
     return there, found
 
 

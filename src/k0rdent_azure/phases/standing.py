@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import secrets
 import socket
+from pathlib import Path
+from shlex import quote
 
 from k0rdent_azure.azure import deployments, inventory
 from k0rdent_azure.azure.client import ArmClient
@@ -26,11 +28,6 @@ from k0rdent_azure.state.document import load_state
 from k0rdent_azure.state.lock import user_name
 from k0rdent_azure.state.model import State
 from k0rdent_azure.state.transaction import Transaction
-
-TAKE_OVER = (
-    "go on in the workspace that made this change, or take over on purpose: "
-    "k0rdent-azure recover --from-azure --take-over"
-)
 
 
 def generation_of(state: State) -> int:
@@ -67,7 +64,7 @@ async def observe(ctx: Context) -> Sight:
             resource_id=inventory.group_id(
                 state.azure_resources.subscription_id or "", ctx.names.resource_group
             ),
-            hint=f"if it is this deployment's, rebuild the state: k0rdent-azure recover --from-azure "
+            hint=f"if it is this deployment's, rebuild the state: {program(ctx)} recover --from-azure "
             f"{ctx.names.deployment_id} --take-over",
         )
     return seen
@@ -108,8 +105,14 @@ def behind(ctx: Context, found: Mark) -> BehindError:
     """The error that says what happened since, and how to take over on purpose."""
     return BehindError(
         f"this workspace is behind: {since(ctx.state, found)}; the newest change was made elsewhere",
-        hint=TAKE_OVER,
+        hint="go on in the workspace that made this change, or take over on purpose: "
+        f"{program(ctx)} recover --from-azure --take-over",
     )
+
+
+def program(ctx: Context) -> str:
+    """What begins a command line of this workspace, for a hint."""
+    return "k0rdent-azure" if ctx.workspace == Path.cwd() else f"k0rdent-azure -C {quote(str(ctx.workspace))}"
 
 
 def since(state: State, found: Mark) -> str:

@@ -11,11 +11,13 @@ from k0rdent_azure.azure.drift_facts import VM
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.azure.survey import survey
+from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StateError
 from k0rdent_azure.phases.baseline import known_of, wanted_of
 from k0rdent_azure.phases.context import Outside
+from k0rdent_azure.phases.standing import is_behind
 from k0rdent_azure.state.finding import Finding
 from k0rdent_azure.state.model import State
 
@@ -56,6 +58,13 @@ def again(config: Config, names: Names, state: State, found: Found) -> Compariso
     known = known_of(state, there)
     findings = compare(there, found, known, not_yet=not_yet(names, state, there))
     return Comparison(there, found, known, findings)
+
+
+def newer_change(names: Names, state: State, found: Found) -> Mark | None:
+    """The change that Azure tells of and `state` does not know; None if this workspace is the newest copy."""
+    scope = group_id(state.azure_resources.subscription_id or "", names.resource_group)
+    mark = found.marks.get(f"{scope}/providers/Microsoft.Network/virtualNetworks/{names.vnet}".lower())
+    return mark if mark is not None and is_behind(state, mark) else None
 
 
 def down(compared: Comparison) -> Collection[str]:
