@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import conftest
 from tests.safety.beyond import LIFE, NAME_SERVER
 
 REASON = "needs root, unshare, ip and /dev/net/tun, to look at a network of its own"
@@ -41,3 +43,13 @@ def test_a_whole_rehearsal_sends_no_packet_beyond_loopback(tmp_path: Path) -> No
     # It would have been seen.
     assert {"192.0.2.1", "169.254.169.254", NAME_SERVER} <= set(found["control"])
     assert found["sent"] == {line: [] for line in LIFE}
+
+
+def test_a_test_cannot_reach_beyond_loopback() -> None:
+    """The guard of `tests/conftest.py` refuses, and would fail this test for the attempt."""
+    with socket.socket() as tcp, pytest.raises(ConnectionRefusedError, match="loopback only"):
+        tcp.connect(("192.0.2.1", 80))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, pytest.raises(ConnectionRefusedError):
+        udp.sendto(b"x", ("169.254.169.254", 80))
+    assert conftest._BEYOND == ["192.0.2.1", "169.254.169.254"]
+    conftest._BEYOND.clear()
