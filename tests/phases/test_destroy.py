@@ -46,8 +46,8 @@ def group_path(made: Stage) -> str:
 
 async def request(made: Stage, method: str, path: str, body: dict[str, object] | None = None) -> None:
     """As somebody else asks Azure."""
-    async with made.run("somebody") as ctx:
-        await ctx.arm.request(method, path, api_version="2021-04-01", body=body, accept=(200, 201, 202, 204))
+    async with made.colleague() as client:
+        await client.request(method, path, api_version="2021-04-01", body=body, accept=(200, 201, 202, 204))
 
 
 def happens(made: Stage, kind: faults.Kind, **options: object) -> None:
@@ -71,6 +71,17 @@ def everything(made: Stage) -> set[str]:
     return {each.name for each in made.world.resources(group=made.names.resource_group)}
 
 
+@pytest.mark.harm_allowed(
+    *(
+        "theirdata",
+        "spare",
+        "ip",
+        "somebodys-vm",
+        "somebodys-vm-nic",
+        "somebodys-vm_OsDisk_1_8cadbb07fade43ea88666ca079d69d91",
+    ),
+    *(VM, f"{VM}VMNic", f"{VM}OsDisk", f"{VM}PublicIP"),
+)
 @pytest.mark.parametrize(
     ("kind", "options", "name"),
     [

@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
-from k0rdent_azure.cli.lost import no_deployment
-from k0rdent_azure.cli.parting import foresee, question
+from k0rdent_azure.cli.lost import no_deployment, put_aside
+from k0rdent_azure.cli.parting import add_loss_arguments, foresee, question
 from k0rdent_azure.cli.run_snapshot import snapshot_before
 from k0rdent_azure.cli.running import (
     add_run_arguments,
@@ -54,20 +54,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
 
 
-def add_loss_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags without which nothing is removed that others made, or that nobody would delete afterwards."""
-    parser.add_argument(
-        "--delete-foreign",
-        action="store_true",
-        help="delete, with the deployment's own group, what others put into it",
-    )
-    parser.add_argument(
-        "--abandon-children",
-        action="store_true",
-        help="leave the clusters that k0rdent manages running, without anybody who manages them",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Keys of `--json`: deployment_id, status (destroyed, or archived with --without-azure), archive, azure_asked,
     foreign[] (type, name, why: deleted with the group), children[] (namespace, name, template: left running),
@@ -79,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
     with workspace.run_lock().acquire("destroy"):
         store = workspace.store()
         if not store.exists():
-            raise no_deployment(
-                workspace, "look for one in Azure: k0rdent-azure recover --from-azure --dry-run"
+            raise put_aside(workspace) or no_deployment(
+                workspace, f"look for one in Azure: {workspace.command('recover --from-azure --dry-run')}"
             )
         if args.without_azure:
             from k0rdent_azure.cli.unasked import archive_unasked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,8 @@ import msgspec
 from k0rdent_azure.errors import StateError, StateNotFoundError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from k0rdent_azure.cli.workspace import Workspace
     from k0rdent_azure.state.recovery import Copy
 
@@ -67,6 +70,30 @@ def files_trace(workspace: Workspace) -> Trace | None:
         f"make it anew: {workspace.command(f'recover --from-azure{named}')}",
         f"what is of it in {KEYS} and {CLUSTER}",
     )
+
+
+def put_aside(workspace: Workspace) -> StateNotFoundError | None:
+    """The error that tells of a state that was archived without asking Azure, and how to take it back; None without."""
+    from k0rdent_azure.state.document import read_document
+
+    for path in sorted(workspace.archive_dir.glob("*/deployment-state.yaml"), reverse=True):
+        try:
+            state = read_document(path.read_bytes(), source=str(path)).state
+        except (OSError, StateError):
+            continue
+        if state.metadata.deployment_status != "destroyed":
+            return StateNotFoundError(
+                f"there is no deployment in {workspace.directory}; {state.metadata.deployment_id} was archived "
+                "without asking Azure, and may still run and cost",
+                hint=f"take it back and destroy it: {take_back(workspace, path.parent)}",
+            )
+    return None
+
+
+def take_back(workspace: Workspace, archive: Path) -> str:
+    """The command that makes an archived state the workspace's again, and destroys its deployment."""
+    moved = f"mv {shlex.quote(str(archive))}/* {shlex.quote(str(workspace.directory))}/"
+    return f"{moved} && {workspace.command('destroy')}"
 
 
 def no_deployment(workspace: Workspace, otherwise: str) -> StateNotFoundError:

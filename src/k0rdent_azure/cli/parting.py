@@ -17,23 +17,47 @@ if TYPE_CHECKING:
     from k0rdent_azure.state.model import K0sCluster
 
 
-def foresee(workspace: Workspace, config: Config, names: Names, args: argparse.Namespace) -> Parting:
-    """What a removal of everything would take and leave. Raises StrangerError and ClusterError if `args` do not
-    permit it, and AzureError, with both ways to go on, if Azure cannot be asked.
+def add_loss_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags without which nothing is removed that others made, or that nobody would delete afterwards."""
+    parser.add_argument(
+        "--delete-foreign",
+        action="store_true",
+        help="delete, with the deployment's own group, what others put into it",
+    )
+    parser.add_argument(
+        "--abandon-children",
+        action="store_true",
+        help="leave the clusters that k0rdent manages running, without anybody who manages them",
+    )
+
+
+def foresee(
+    workspace: Workspace,
+    config: Config,
+    names: Names,
+    args: argparse.Namespace,
+    *,
+    words: str = "destroy",
+    whole_group: bool = True,
+) -> Parting:
+    """What a removal of everything, or without `whole_group` of the cluster, would take and leave.
+
+    `words` are the command's. Raises StrangerError and ClusterError if `args` do not permit it, and AzureError, for
+    `destroy` with both ways to go on, if Azure cannot be asked.
     """
     from k0rdent_azure.phases import destroy
 
     seen: list[Parting] = []
 
     async def work(ctx: Context) -> None:
-        seen.append(await destroy.foresee(ctx))
+        seen.append(await (destroy.foresee(ctx) if whole_group else destroy.foresee_cluster(ctx)))
 
     quietly = argparse.Namespace(**{**vars(args), "quiet": True, "svg": None})
     try:
         supervise(workspace, config, names, args=quietly, work=work)
-        _permit(workspace, seen[0], args)
+        _permit(workspace, seen[0], args, words)
     except AzureError as error:
-        if not isinstance(error, StrangerError):
+        if words == "destroy" and not isinstance(error, StrangerError):
             _name_both_ways(error, workspace)
         raise in_workspace(error, workspace) from None
     except ClusterError as error:
@@ -42,7 +66,7 @@ def foresee(workspace: Workspace, config: Config, names: Names, args: argparse.N
     return seen[0]
 
 
-def _permit(workspace: Workspace, seen: Parting, args: argparse.Namespace) -> None:
+def _permit(workspace: Workspace, seen: Parting, args: argparse.Namespace, words: str) -> None:
     """Raise StrangerError or ClusterError; the hint is the command with all flags that it then needs."""
     from k0rdent_azure.phases import children, removal_check
 
@@ -50,12 +74,12 @@ def _permit(workspace: Workspace, seen: Parting, args: argparse.Namespace) -> No
     abandoned = children.is_refused(seen.children, abandon=args.abandon_children)
     flags = [removal_check.DELETE_FOREIGN] if foreign or args.delete_foreign else []
     flags += [children.ABANDON] if abandoned or args.abandon_children else []
-    rerun = workspace.command(" ".join(["destroy", *flags]))
+    rerun = workspace.command(" ".join([words, *flags]))
     removal_check.permit(seen.found, delete_foreign=args.delete_foreign, rerun=rerun)
     children.permit(
         seen.children,
         abandon=args.abandon_children,
-        what="nothing was deleted",
+        what="nothing was removed",
         kubeconfig=str(workspace.directory / _kubeconfig(workspace.store().read().state.k0s_cluster)),
         rerun=rerun,
     )

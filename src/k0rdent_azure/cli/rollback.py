@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.parting import add_loss_arguments, foresee
 from k0rdent_azure.cli.running import add_run_arguments
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
@@ -33,7 +34,8 @@ components: resource_group, network, ssh_key, deployment, vms, vm/NAME (the VM, 
 
 It takes a snapshot first, so `rollback latest` undoes it. The restored version is a new one: the audit trail, the
 serial and pending operations are never rolled back. Without --apply nothing in Azure or on a VM is touched; with it
-reality follows: what was made since the snapshot is removed, what was removed since is made again.
+reality follows: what was made since the snapshot is removed, what was removed since is made again. If the group or the
+cluster would go, it looks first, and needs --delete-foreign and --abandon-children as `destroy` does.
 """
 
 
@@ -54,6 +56,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--apply", action="store_true", help="remove and make what is in Azure and on the VMs accordingly"
     )
     add_run_arguments(parser)
+    add_loss_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,6 +85,10 @@ def _roll_back(workspace: Workspace, store: FileStore, args: argparse.Namespace)
     name = find(store.storage, args.snapshot)
     to = plan(current, load(store.storage, name), args.only)
     steps = _steps(to, args)
+    if args.apply and _permit_losses(workspace, to, args):
+        # What was found out was recorded.
+        current = store.read()
+        to = plan(current, load(store.storage, name), args.only)
     if not args.json:
         _show_changes(to, steps, apply=args.apply)
     kept_as = None
@@ -97,6 +104,33 @@ def _roll_back(workspace: Workspace, store: FileStore, args: argparse.Namespace)
     else:
         _show_outcome(to, serial, kept_as)
     return 0
+
+
+def _permit_losses(workspace: Workspace, to: RollbackPlan, args: argparse.Namespace) -> bool:
+    """Where the group or the cluster would go, look first what others would lose, as `destroy` does.
+
+    Raises StrangerError and ClusterError if the flags do not permit it; returns whether anything was looked at.
+    """
+    from shlex import quote
+
+    from k0rdent_azure.cli.running import snapshot_of
+    from k0rdent_azure.config.topology import hosts
+    from k0rdent_azure.phases.following import takes_cluster, takes_everything
+
+    config, names = snapshot_of(workspace)
+    controllers = [host.name for host in hosts(config) if host.role == "controller"]
+    if not takes_cluster(to.unrecorded, controllers):
+        return False
+    only = "".join(f" --only {quote(each)}" for each in args.only)
+    foresee(
+        workspace,
+        config,
+        names,
+        args,
+        words=f"rollback {quote(args.snapshot)} --apply{only}",
+        whole_group=takes_everything(to.unrecorded),
+    )
+    return True
 
 
 def _steps(to: RollbackPlan, args: argparse.Namespace) -> list[Step]:
@@ -120,7 +154,14 @@ def _apply(
 
     def intent(tx: Transaction) -> None:
         kept = take(store.storage, tx.document, reason="before rollback", clock=SystemClock())
-        begin(tx, to, snapshot=name, kept_as=kept.name)
+        begin(
+            tx,
+            to,
+            snapshot=name,
+            kept_as=kept.name,
+            delete_foreign=args.delete_foreign,
+            abandon_children=args.abandon_children,
+        )
 
     config, names = snapshot_of(workspace)
     _refuse_loss(workspace, to, hosts(config))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.cli.lost import take_back
 from k0rdent_azure.cli.running import confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
 
@@ -75,8 +76,7 @@ def _show(
     laptop = state.wireguard.laptop_config if state.wireguard else None
     if laptop is not None and laptop.status == "connected":
         show_notice(f"the VPN interface {laptop.interface} was left as it is")
-    back = f"mv {shlex.quote(archive)}/* {shlex.quote(str(workspace.directory))}/"
     show_notice(
-        f"the state is kept in {archive}, keys and configurations stay; to go back and delete it all: {back} && "
-        f"{workspace.command('destroy')}"
+        f"the state is kept in {archive}, keys and configurations stay; to go back and delete it all: "
+        f"{take_back(workspace, Path(archive))}"
     )

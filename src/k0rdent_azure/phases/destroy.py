@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from k0rdent_azure.azure.sight import VM
+from k0rdent_azure.azure.sight import VM, Sight
 from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.errors import AzureError, K0rdentAzureError, StrangerError
 from k0rdent_azure.phases import arm, begin, children, durations, removal_check, schedule, standing
@@ -39,6 +39,13 @@ class Parting:
     subscription: str
     found: Found
     children: Children
+
+
+async def foresee_cluster(ctx: Context) -> Parting:
+    """Ask only the cluster, which goes while the group stays."""
+    nothing = Found(Sight(exists=False, resources=()), exists=False)
+    listed = await children.look(ctx)
+    return Parting(ctx.state.azure_resources.subscription_id or "", nothing, listed)
 
 
 async def foresee(ctx: Context) -> Parting:

@@ -8,16 +8,26 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from shlex import quote
 
 from k0rdent_azure.cluster import kcm
+from k0rdent_azure.cluster.children import children
 from k0rdent_azure.cluster.kcm import CommandOutput, Kubectl
 from k0rdent_azure.cluster.nodes import nodes
 from k0rdent_azure.config.topology import LAPTOP, Host, k0s_role
-from k0rdent_azure.errors import ClusterError, HostError, HostKeyMismatchError, HostUnreachableError
+from k0rdent_azure.errors import (
+    ClusterError,
+    HostError,
+    HostKeyMismatchError,
+    HostUnreachableError,
+    LockedError,
+    StateError,
+)
 from k0rdent_azure.hosts import wireguard_status
 from k0rdent_azure.hosts.ssh import Target
+from k0rdent_azure.phases.children import note
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.finding import Finding, Unread
 from k0rdent_azure.state.model import State
@@ -163,7 +173,7 @@ async def _cluster(
             raise HostUnreachableError("no controller can be reached")
         return await ctx.ssh.run(controllers[0], kcm.kubectl_command(arguments), stdin=stdin, check=False)
 
-    for what, ask in (("nodes", _nodes), ("kcm", _kcm)):
+    for what, ask in (("nodes", _nodes), ("kcm", _kcm), ("clusters that k0rdent manages", _managed)):
         try:
             found.findings += await ask(ctx, kubectl, down)
         except (HostError, ClusterError) as error:
@@ -199,6 +209,19 @@ async def _kcm(ctx: Context, kubectl: Kubectl, _down: Collection[str]) -> list[F
         return []
     mend = "see what it waits for: kubectl get managements.k0rdent.mirantis.com kcm -o yaml"
     return [_finding("kcm", KCM, "ready", ("yes", f"no: {readiness.message}"), mend)]
+
+
+async def _managed(ctx: Context, kubectl: Kubectl, _down: Collection[str]) -> list[Finding]:
+    """No drift: a list that is another one is kept, for the day when nobody can ask, if the state can be written."""
+    recorded = ctx.state.k0rdent
+    if recorded is None or recorded.status != "ready":
+        return []
+    found = await children(kubectl)
+    if found == recorded.children and recorded.children_checked_at is not None:
+        return []
+    with suppress(StateError, LockedError, OSError), ctx.store.transaction() as tx:
+        note(tx, found, now=ctx.now)
+    return []
 
 
 def _differences(name: str, type_: str, compared: dict[str, tuple[str, str]], mend: str) -> Iterator[Finding]:
