@@ -25,11 +25,10 @@ from tests.e2e import neighbours
 from tests.e2e.forked import KILLED, Ended, Forked, preload
 from tests.e2e.matrix import SPEED, Result, done, move_in, report, served, share_out, told
 from tests.e2e.onward import Onward, takes_etcd_down
-from tests.e2e.pairs import DEPLOY, DESTROY, RESUME, three_controllers
+from tests.e2e.pairs import DEPLOY, DESTROY, REPAIR, RESUME, three_controllers
 from tests.e2e.points import STATE, Points
 from tests.e2e.witness import Witness
 
-REPAIR = ("validate", "--repair", "--yes")
 TAKE_OVER = ("recover", "--from-azure", "--take-over", "--trust-hosts", "--yes")
 #: How often each is drawn.
 COMMANDS: dict[tuple[str, ...], int] = {

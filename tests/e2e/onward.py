@@ -18,6 +18,8 @@ COMMAND = re.compile(r"k0rdent-azure (?:-C \S+ )?([a-z][^;,()]*)")
 ASKING = {"deploy", "resume", "replace", "destroy", "rollback"}
 #: Whoever calls for this knows that the hosts of the rehearsal are who they say.
 REBUILD = ("--trust-hosts",)
+#: Of a rollback whose keys were replaced since.
+ONLY = "--only k0rdent"
 #: What takes etcd down on purpose; exit codes of a command that was refused, so that it took nothing down.
 ON_PURPOSE = ("destroy", "rollback")
 REFUSED = (2, 3, 4, 5, 9, 10)
@@ -42,7 +44,7 @@ class Onward:
         for _ in range(PATIENCE):
             if ended.code == 0:
                 return True
-            hinted = hint_of(ended)
+            hinted = way_on(ended)
             if hinted is None or hinted == words:
                 return False
             helped = self.type(*hinted)
@@ -50,7 +52,7 @@ class Onward:
                 ended = helped
                 continue
             ended = self.type(*words)
-            if ended.code and hint_of(ended) == hinted:
+            if ended.code and way_on(ended) == hinted:
                 # Refused for good, and what it named instead is done.
                 return True
         return ended.code == 0
@@ -61,6 +63,16 @@ class Onward:
             f"`{' '.join(each.words)}` exit {each.code}" + (f": {_last(each.said)}" if each.code else "")
             for _, each in self.said
         )
+
+
+def way_on(ended: Ended) -> tuple[str, ...] | None:
+    """What the hint says to type; options that it names are taken over from the command, or added to it."""
+    if ONLY in ended.said.splitlines()[-1] and ONLY not in " ".join(ended.words):
+        return (*ended.words, *ONLY.split())
+    hinted = hint_of(ended)
+    if hinted is not None and hinted[:2] == ("secrets", "encrypt") and ended.words[0] == "secrets":
+        return (*hinted, *ended.words[2:])
+    return hinted
 
 
 def hint_of(ended: Ended) -> tuple[str, ...] | None:

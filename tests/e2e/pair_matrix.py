@@ -26,7 +26,7 @@ from tests.e2e import ends, neighbours
 from tests.e2e.forked import KILLED, Forked
 from tests.e2e.matrix import SPEED, Result, arguments, begin, done, move_in, report, served, share_out, told
 from tests.e2e.onward import Onward, takes_etcd_down
-from tests.e2e.pairs import BASES, COMMANDS, RECIPIENT, RESUME, SNAPSHOT, three_controllers
+from tests.e2e.pairs import BASES, COMMANDS, RECIPIENT, REPAIR, RESUME, SNAPSHOT, three_controllers
 from tests.e2e.points import STATE, Points
 from tests.e2e.witness import Witness
 from tests.state.test_secrets import age_key
@@ -129,6 +129,9 @@ class Pairs:
         there = (product.workspace / STATE).exists()
         if not reached and there:
             yield f"{second} does not reach its end, nor does what its hints say"
+        if not there and COMMANDS[first].base == "lost" and second != "destroy":
+            # The second needs no state, and none was restored yet.
+            there = onward.reach(RESUME)
         yield from _looks(product)
         if not there:
             yield from _gone(product)
@@ -142,6 +145,8 @@ class Pairs:
                 yield "resume does not complete it"
             if _status(product) == "completed":
                 break
+        if COMMANDS[first].base == "drifted" and not onward.reach(REPAIR):
+            yield "what had drifted is not repaired"
         yield from _looks(product)
         yield from _complete(product)
 

@@ -18,6 +18,7 @@ WORKER, CONTROLLER = "k0s-worker-1", "k0s-controller-2"
 DEPLOY = ("deploy", "--yes")
 RESUME = ("resume", "--yes")
 DESTROY = ("destroy", "--yes")
+REPAIR = ("validate", "--repair", "--yes")
 ENCRYPT = ("secrets", "encrypt", "--recipient", RECIPIENT)
 DRIFT = (
     ("rehearse", "fault", "vm-deleted", "--vm", WORKER),
@@ -50,7 +51,7 @@ COMMANDS = {
     "resume": Command(RESUME, base="middle"),
     "replace worker": Command(("replace", f"vm/{WORKER}", "--yes")),
     "replace controller": Command(("replace", f"vm/{CONTROLLER}", "--yes")),
-    "repair": Command(("validate", "--repair", "--yes"), base="drifted", prelude=DRIFT[:1]),
+    "repair": Command(REPAIR, base="drifted", prelude=DRIFT[:1]),
     "rollback": Command(("rollback", SNAPSHOT, "--apply", "--yes")),
     "recover": Command(
         ("recover", "--from-azure", "--trust-hosts", "--yes"),

@@ -27,6 +27,8 @@ from tests.e2e.points import STATE
 ETCD = "etcd.jsonl"
 DELETIONS = "deletions.jsonl"
 GENERATION, CLAIM = "k0rdent-azure-generation", "k0rdent-azure-claim"
+#: Real seconds after which a cluster is seen at the latest; none forms sooner.
+NOTICED = 1.0
 #: Generation and claim.
 Mark = tuple[int, str]
 
@@ -56,7 +58,7 @@ class Witness:
         for line in _lines(self.journals / ETCD):
             at, members, up = line["at"], line["members"], line["up"]
             known_since = first_seen.setdefault(line["cluster"], at)
-            if any(known_since <= moment <= at for moment in on_purpose):
+            if any(known_since - NOTICED <= moment <= at for moment in on_purpose):
                 continue
             if members and len(up) * 2 <= len(members):
                 yield f"etcd has no majority: of {', '.join(members)} only {', '.join(up) or 'none'} up"

@@ -62,6 +62,21 @@ def test_a_submission_that_azure_still_works_on_is_pending(seen: str, act: Act) 
         refuse(document(data).state, act)
 
 
+@pytest.mark.parametrize("act", ACTS)
+def test_what_needs_the_lost_key_of_the_workstation_does_not_begin(act: Act) -> None:
+    """It would be pending for good: new keys are excluded by what is pending, and it cannot end without them."""
+    data = complete()
+    del data["wireguard"]["peers"]["mylaptop"]["private_key"]
+    for vm in data["azure_resources"]["virtual_machines"].values():
+        vm |= {"host_key": "ssh-ed25519 AAAA", "id": "/subscriptions/x/vm"}
+    if act in ("replace", "repair", "rollback"):
+        with pytest.raises(StateError, match="is lost") as caught:
+            refuse(document(data).state, act)
+        assert (caught.value.hint or "").endswith("k0rdent-azure recover --rekey")
+    else:
+        refuse(document(data).state, act)
+
+
 def edited(state_data: dict[str, Any]) -> Transaction:
     return Transaction(Document(state_data, text=b"", source="test"), SystemClock())
 

@@ -93,7 +93,8 @@ def _rotate(args: argparse.Namespace, store: FileStore, document: Document) -> O
         raise UsageError("to whom? no recipient is given", hint="name all of them, also those that stay")
     if not present:
         raise UsageError(
-            "the private keys stand in clear; there is nothing to rotate", hint="secrets encrypt"
+            "the private keys stand in clear; there is nothing to rotate",
+            hint="encrypt them: k0rdent-azure secrets encrypt",
         )
     vault = Vault(given)
     _refuse_lockout(vault, force=args.force)

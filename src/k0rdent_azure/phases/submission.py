@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from k0rdent_azure.azure.deployments import ENDED, DeploymentView
+from k0rdent_azure.azure.sight import NETWORK, Part
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.errors import AzureRequestError
 from k0rdent_azure.phases import arm, ownership, refusal, standing, turns, vm_removal
@@ -142,14 +143,15 @@ async def refuse_strangers(ctx: Context, only: Collection[str]) -> None:
 def _shared_is_due(
     ctx: Context, only: Collection[str], generation: int, repair: RepairDetails | None
 ) -> bool:
-    """Whether group, network, rules and SSH key are sent too."""
+    """Whether group, network, rules and SSH key are sent too; they are if somebody removed the network."""
     state = ctx.state.azure_resources
     network = state.network
     made = network is not None and all(
         part.status == "created" for part in (network.vnet, network.subnet, network.nsg)
     )
     asked = repair is not None and repair.shared
-    return generation == 1 or not made or asked or {*only} == {*state.virtual_machines}
+    gone = ctx.sight is not None and ctx.sight.find(Part(NETWORK, ctx.names.vnet)) is None
+    return generation == 1 or not made or gone or asked or {*only} == {*state.virtual_machines}
 
 
 def _is_refusal(error: AzureRequestError) -> bool:

@@ -12,6 +12,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.errors import StateError, StateInvalidError
 from k0rdent_azure.state.codec import RECOVERY_HINT
 from k0rdent_azure.state.model import DeploymentStatus, OperationKind, PhaseName, State
@@ -200,7 +201,10 @@ TABLE: Mapping[
 
 
 def refuse(state: State, act: Act, *, program: str = PROGRAM) -> None:
-    """Raise StateError if `act` has to wait for something pending; `program` begins this workspace's commands."""
+    """Raise StateError if `act` has to wait for something pending; `program` begins this workspace's commands.
+
+    So it has for a new key of the workstation, if that was lost: what begins without one excludes it, and cannot end.
+    """
     if state.metadata.deployment_status in ("destroying", "destroyed") and act != "destroy":
         raise StateError(
             f"{state.metadata.deployment_id} is {state.metadata.deployment_status}",
@@ -213,6 +217,22 @@ def refuse(state: State, act: Act, *, program: str = PROGRAM) -> None:
                 f"{intent.words} is pending ({target}), and it cannot be combined with {_WORDS[act]}",
                 hint=f"finish that first: {program} {intent.finish}",
             )
+    if act in _NEED_THE_KEY and _is_locked_out(state):
+        raise StateError(
+            f"the WireGuard key of this workstation is lost, and {_WORDS[act]} needs it",
+            hint=f"give the VMs a new one first: {program} {REKEY.finish}",
+        )
+
+
+#: What reaches the hosts at its end.
+_NEED_THE_KEY = _acts("replace", "repair", "rollback")
+
+
+def _is_locked_out(state: State) -> bool:
+    """Whether VMs exist that accept the workstation's key alone, and nobody has it."""
+    laptop = state.wireguard.peers.get(LAPTOP) if state.wireguard else None
+    exist = any(vm.host_key and vm.id for vm in state.azure_resources.virtual_machines.values())
+    return exist and (laptop is None or laptop.private_key is None)
 
 
 def _pending(state: State) -> dict[str, str]:
