@@ -249,6 +249,8 @@ _NUMBERED: Mapping[str, tuple[str, str]] = {
     "microsoft.network/publicipaddresses": ("resourceGuid", versions.NETWORK),
     "microsoft.network/virtualnetworks": ("resourceGuid", versions.NETWORK),
     "microsoft.network/networksecuritygroups": ("resourceGuid", versions.NETWORK),
+    # Azure gives it no number: whose it is, the key itself tells.
+    "microsoft.compute/sshpublickeys": ("publicKey", versions.COMPUTE),
 }
 
 
@@ -261,7 +263,15 @@ async def incarnations(client: ArmClient, subscription: str, group: str, type_: 
     if not property_:
         return {}
     found = await _list_if_any(client, f"{group_id(subscription, group)}/providers/{type_}", version)
-    return {text(item, "id").lower(): text(mapping(item, "properties"), property_) for item in found}
+    return {
+        text(item, "id").lower(): without_comment(text(mapping(item, "properties"), property_))
+        for item in found
+    }
+
+
+def without_comment(public_key: str) -> str:
+    """An OpenSSH public key's type and key; any other single word stays as it is."""
+    return " ".join(public_key.split()[:2])
 
 
 async def machines(client: ArmClient, subscription: str, group: str) -> list[VmView]:

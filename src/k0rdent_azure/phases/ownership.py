@@ -63,7 +63,7 @@ def owner_of(state: State) -> Owner:
             if part.id:
                 recorded[part.id.lower()] = part.guid or ""
     if azure.ssh_key is not None and azure.ssh_key.id:
-        recorded[azure.ssh_key.id.lower()] = ""
+        recorded[azure.ssh_key.id.lower()] = inventory.without_comment(azure.ssh_key.public_key or "")
     return Owner(
         metadata.deployment_id,
         metadata.lineage,
