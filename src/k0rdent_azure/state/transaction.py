@@ -12,6 +12,7 @@ from k0rdent_azure.errors import StateInvalidError
 from k0rdent_azure.state.codec import RECOVERY_HINT
 from k0rdent_azure.state.document import Document
 from k0rdent_azure.state.draft import Draft
+from k0rdent_azure.state.incarnations import with_incarnations
 from k0rdent_azure.state.model import PendingOperation
 from k0rdent_azure.state.sections import Sections
 
@@ -58,6 +59,7 @@ class Transaction(Sections):
     def restore(self, data: Mapping[str, object]) -> None:
         """Take over the document `data`, but for what is history: serial, lineage, run, events, requests, intents.
 
+        Which incarnations exist is what the present document says, too: nothing brings an older one back.
         Raises StateInvalidError where its configuration is another one, or a name or path that never changes.
         """
         _refuse_other_configuration(self.data, data)
@@ -67,6 +69,8 @@ class Transaction(Sections):
             key: value for key, value in _mapping_at(self.data, "metadata").items() if key in _OWN_METADATA
         }
         present = {key: value for key, value in data.items() if key not in _HISTORY}
+        if "azure_resources" in present:
+            present["azure_resources"] = with_incarnations(self.data, present)
         self.by_path.take(present | {"metadata": metadata} | kept)
         self.by_path.changed = True
 
