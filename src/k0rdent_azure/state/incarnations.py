@@ -1,4 +1,4 @@
-"""Which incarnations exist is no matter of an older version: Azure's ids of them come from the present document. Pure."""
+"""Which incarnations exist is no matter of an older version: Azure's ids of them are those of now. Pure."""
 
 from __future__ import annotations
 
