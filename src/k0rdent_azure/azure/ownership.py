@@ -70,6 +70,11 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
     return "it has no lineage of this deployment" if deployment else "it has no tag of this deployment"
 
 
+def is_anothers(owner: Owner, tags: Mapping[str, str]) -> bool:
+    """Whether tags name another deployment or another lineage."""
+    return _contradiction(owner, tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE), None, None) is not None
+
+
 def _contradiction(
     owner: Owner, deployment: str, lineage: str, guid: str | None, known: str | None
 ) -> str | None:

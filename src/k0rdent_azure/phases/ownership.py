@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.inventory import ResourceView, VmView
-from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, judge
+from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, is_anothers, judge
 from k0rdent_azure.azure.sight import ADDRESS, DISK, NETWORK, NIC, SECURITY_GROUP, SSH_KEY, VM, Part, Sight
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StrangerError
@@ -159,19 +159,30 @@ async def refuse_strange_machines(ctx: Context, names: Collection[str], *, what:
 
 
 def _judge(owner: Owner, names: Names, resource: ResourceView, seen: Sight, guid: str | None) -> Proof | str:
-    """An OS disk without tags of its own is its VM's; any other disk was attached by somebody."""
+    """An OS disk that its own tags do not prove is its VM's, unless they are another's; other disks somebody attached.
+
+    What tags an OS disk gets is Azure's matter and a policy's, and its id is nowhere recorded.
+    """
     verdict = judge(owner, resource.id, resource.tags, guid)
-    if isinstance(verdict, str) and resource.type.lower() == DISK and not resource.tags:
+    unproven = isinstance(verdict, str) and not is_anothers(owner, resource.tags)
+    if unproven and resource.type.lower() == DISK:
         holder = next(
             (each for each in seen.resources if each.id.lower() == resource.managed_by.lower()), None
         )
         if (
             holder is not None
-            and resource.name.lower() == names.os_disk(holder.name).lower()
+            # A VM whose disk name was taken has the next one: `k0s-worker-1OsDisk-2`.
+            and resource.name.lower().partition("osdisk-")[0] in _disk_names(names, holder.name)
             and not isinstance(judge(owner, holder.id, holder.tags), str)
         ):
             return Proof.TAGS
     return verdict
+
+
+def _disk_names(names: Names, vm: str) -> tuple[str, str]:
+    """The OS disk's first name, in lower case, and what is left of a later one without its number."""
+    first = names.os_disk(vm).lower()
+    return first, first.removesuffix("osdisk")
 
 
 def stranger(resource: ResourceView, why: str) -> Stranger:
