@@ -18,6 +18,8 @@ COMMAND = re.compile(r"k0rdent-azure (?:-C \S+ )?([a-z][^;,()]*)")
 ASKING = {"deploy", "resume", "replace", "destroy", "rollback"}
 #: Whoever calls for this knows that the hosts of the rehearsal are who they say.
 REBUILD = ("--trust-hosts",)
+#: What begins a deployment.
+BEGINNINGS = ("init", "deploy")
 #: Of a rollback whose keys were replaced since.
 ONLY = "--only k0rdent"
 #: What takes etcd down on purpose; exit codes of a command that was refused, so that it took nothing down.
@@ -39,23 +41,37 @@ class Onward:
         return ended
 
     def reach(self, words: tuple[str, ...]) -> bool:
-        """Type `words`; if they are refused, what the hint says, and `words` again. Whether either reached its end."""
+        """Type `words`; if they are refused, what the hint says, and `words` again. Whether either reached its end.
+
+        Once there is no deployment any more, nothing is begun in its place.
+        """
         ended = self.type(*words)
         for _ in range(PATIENCE):
             if ended.code == 0:
                 return True
-            hinted = way_on(ended)
-            if hinted is None or hinted == words:
-                return False
-            helped = self.type(*hinted)
+            hinted = [each for each in ways_on(ended) if each != words]
+            if not hinted or (hinted[0][0] in BEGINNINGS and words[0] not in BEGINNINGS):
+                return bool(hinted)
+            helped = self._help(hinted)
             if helped.code:
                 ended = helped
                 continue
             ended = self.type(*words)
-            if ended.code and way_on(ended) == hinted:
+            if ended.code and helped.words in ways_on(ended):
                 # Refused for good, and what it named instead is done.
                 return True
         return ended.code == 0
+
+    def _help(self, hinted: Sequence[tuple[str, ...]]) -> Ended:
+        """The first of these that reaches its end; otherwise the first."""
+        first = self.type(*hinted[0])
+        for words in (each for each in hinted[1:] if each[0] != "destroy"):
+            if first.code == 0:
+                break
+            other = self.type(*words)
+            if other.code == 0:
+                return other
+        return first
 
     @property
     def story(self) -> str:
@@ -65,28 +81,26 @@ class Onward:
         )
 
 
-def way_on(ended: Ended) -> tuple[str, ...] | None:
-    """What the hint says to type; options that it names are taken over from the command, or added to it."""
-    if ONLY in ended.said.splitlines()[-1] and ONLY not in " ".join(ended.words):
-        return (*ended.words, *ONLY.split())
-    hinted = hint_of(ended)
-    if hinted is not None and hinted[:2] == ("secrets", "encrypt") and ended.words[0] == "secrets":
-        return (*hinted, *ended.words[2:])
-    return hinted
+def ways_on(ended: Ended) -> list[tuple[str, ...]]:
+    """The commands that the last hint names, with `--yes` if they would ask.
 
-
-def hint_of(ended: Ended) -> tuple[str, ...] | None:
-    """The command that the last hint names, with `--yes` if it would ask; None without one."""
+    Options that it names are taken over from the command, or added to it.
+    """
     hints = HINT.findall(ended.said)
-    found = COMMAND.search(hints[-1]) if hints else None
-    if found is None:
-        return None
-    return confirmed(shlex.split(found[1].strip().rstrip(".").replace("'", "")))
+    if not hints:
+        return []
+    if ONLY in hints[-1] and ONLY not in " ".join(ended.words):
+        return [(*ended.words, *ONLY.split())]
+    found = [
+        confirmed(shlex.split(each.strip().rstrip(".").replace("'", "")))
+        for each in COMMAND.findall(hints[-1])
+    ]
+    return [(*each, *ended.words[2:]) if each[:2] == ("secrets", "encrypt") else each for each in found]
 
 
 def confirmed(words: Sequence[str]) -> tuple[str, ...]:
     """`words`, said yes to."""
-    asks = words[0] in ASKING or words[:2] == ["validate", "--repair"] or words[0] == "recover"
+    asks = words[0] in (*ASKING, "recover") or "--repair" in words
     more = REBUILD if "--from-azure" in words else ()
     return (*words, *more, *(("--yes",) if asks and "--yes" not in words else ()))
 

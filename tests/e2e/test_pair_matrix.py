@@ -18,11 +18,17 @@ from tests.e2e.test_kill_matrix import EXHAUSTIVE, PASSED, matrix
 pytestmark = pytest.mark.e2e
 
 #: First, second, points. A VM that was recreated without its cloud-init, as another one's submission was taken for its
-#: own; a rollback and new keys that waited for good for a VM that was not made yet.
+#: own; a rollback and new keys that waited for good for a VM that was not made yet; and a VM that was lost
+#: while keys were replaced, which could neither get the new ones nor be recreated.
 FOUND = (
     ("replace controller", "replace controller", "commit vm_creation #2 after"),
     ("replace controller", "rollback", "commit vm_creation #2 after"),
     ("replace worker", "rekey", "commit vm_creation #2 after"),
+    (
+        "rekey",
+        "repair",
+        "ssh run k0s-controller-3: sudo -n sh -c 'install -m 0600 /dev/stdin /etc/wireguard/wg0 #2 before",
+    ),
 )
 #: Points of each pair in `make test-all`.
 DRAWN = 3

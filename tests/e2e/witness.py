@@ -8,6 +8,7 @@ state has and the one that Azure has at that moment. Nothing in the product or t
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ DELETIONS = "deletions.jsonl"
 GENERATION, CLAIM = "k0rdent-azure-generation", "k0rdent-azure-claim"
 #: Real seconds after which a cluster is seen at the latest; none forms sooner.
 NOTICED = 1.0
+DEPLOYMENT = re.compile(r"k0rdent-[a-z0-9]{8}")
 #: Generation and claim.
 Mark = tuple[int, str]
 
@@ -135,7 +137,7 @@ def _watch_deletions(witness: Witness) -> None:
     async def send(self: CloudTransport, request: Any, **options: Any) -> Any:
         path = urlsplit(request.url).path
         if request.method == "DELETE" or path.rpartition("/")[2] in ("deallocate", "powerOff"):
-            marks = {"own": state_mark(witness.workspace), "azure": azure_mark(witness.cloud)}
+            marks = {"own": state_mark(witness.workspace), "azure": azure_mark(witness.cloud, path)}
             _write(witness.journals / DELETIONS, {"workspace": witness.workspace.name, "path": path, **marks})
         return await original(self, request, **options)
 
@@ -151,15 +153,20 @@ def state_mark(workspace: Path) -> Mark | None:
     return int(metadata.get("generation") or 0), str(metadata.get("claim") or "")
 
 
-def azure_mark(cloud: Path) -> Mark | None:
-    """What the network's tags say, or, without a network, the newest deployment record; None if nothing does."""
+def azure_mark(cloud: Path, path: str) -> Mark | None:
+    """What the network's tags say, or, without a network, the newest deployment record; None if nothing does.
+
+    Of the deployment in whose group, or with whose record, `path` is.
+    """
     held = json.loads((cloud / "world.json").read_text())
+    found = DEPLOYMENT.search(path)
     for each in held["resources"].values():
         tags = each["body"].get("tags") or {}
-        if each["type"] == "Microsoft.Network/virtualNetworks" and GENERATION in tags:
+        ours = found is None or each["name"].startswith(found[0])
+        if ours and each["type"] == "Microsoft.Network/virtualNetworks" and GENERATION in tags:
             return int(tags[GENERATION]), str(tags.get(CLAIM, ""))
     records = sorted(held["deployments"].values(), key=lambda each: float(each["started_at"]))
-    for record in reversed(records):
+    for record in reversed([each for each in records if found is None or each["name"].startswith(found[0])]):
         told = (record.get("parameters") or {}).get("deployment") or {}
         told = told.get("value", told)
         if "generation" in told:

@@ -56,7 +56,8 @@ def refuse_unknown_keys(state: State) -> None:
     if closed:
         raise HostError(
             f"the keys of {', '.join(closed)} are not in the state, which was rebuilt without them",
-            hint="read them from the hosts: k0rdent-azure recover --from-hosts; or make those VMs anew with replace",
+            hint="read them from the hosts: k0rdent-azure recover --from-hosts; "
+            f"or recreate those VMs: k0rdent-azure replace vm/{closed[0]}",
         )
     laptop = state.wireguard.peers.get(LAPTOP) if state.wireguard else None
     if any(vm.host_key and vm.id for vm in vms.values()) and (laptop is None or laptop.private_key is None):

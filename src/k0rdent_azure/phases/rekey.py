@@ -49,12 +49,20 @@ def hosts_there(ctx: Context) -> list[Host]:
 async def rekey(ctx: Context, scope: Scope) -> None:
     """Replace the keys of `scope`, or end what an earlier run began.
 
-    Raises HostUnreachableError where a host does not answer (then nothing was changed), HostError where the new keys
-    do not work: then the old ones are in force again, as far as they are known.
+    Raises HostUnreachableError if a host does not answer, HostError if the new keys do not work: then the old ones are
+    in force again, as far as they are known, and nothing is pending that would keep others from helping that host.
     """
     ctx.phase = "vpn_setup"
     there = hosts_there(ctx)
-    await _refuse_unreachable(ctx, there)
+    _refuse_keyless(ctx, there)
+    silent = await _silent(ctx, there)
+    if silent and is_pending(ctx.state):
+        answering = [host for host in there if host.name not in silent]
+        await _put_back(
+            ctx, answering, _keys(ctx, _details(ctx).old), why=f"{', '.join(silent)} did not answer"
+        )
+    if silent or not there:
+        raise _unreachable(silent)
     if not is_pending(ctx.state):
         _begin(ctx, scope, there)
     details = _details(ctx)
@@ -66,13 +74,13 @@ async def rekey(ctx: Context, scope: Scope) -> None:
     try:
         await _confirm(ctx, there)
     except HostError:
-        await _put_back(ctx, there, old)
+        await _put_back(ctx, there, old, why="the new keys did not work")
         raise
     await _install(ctx, there, new, also=None)
     _end(ctx, there, details)
 
 
-async def _refuse_unreachable(ctx: Context, there: Sequence[Host]) -> None:
+def _refuse_keyless(ctx: Context, there: Sequence[Host]) -> None:
     vms = ctx.state.azure_resources.virtual_machines
     keyless = [host.name for host in there if not vms[host.name].host_key]
     if keyless:
@@ -80,13 +88,19 @@ async def _refuse_unreachable(ctx: Context, there: Sequence[Host]) -> None:
             f"the state has no keys of {', '.join(keyless)}",
             hint="read them first: k0rdent-azure recover --from-hosts",
         )
+
+
+async def _silent(ctx: Context, there: Sequence[Host]) -> list[str]:
     answers = await asyncio.gather(*(ctx.ssh.probe(_target(ctx, host)) for host in there))
-    silent = [host.name for host, answer in zip(there, answers, strict=True) if not answer]
-    if silent or not there:
-        raise HostUnreachableError(
-            f"no SSH to {', '.join(silent) or 'any host'}; no key was changed",
-            hint="all hosts get the new key, or none: start them, or make them anew with replace, then run this again",
-        )
+    return [host.name for host, answer in zip(there, answers, strict=True) if not answer]
+
+
+def _unreachable(silent: Sequence[str]) -> HostUnreachableError:
+    recreate = f", or recreate them: k0rdent-azure replace vm/{silent[0]}" if silent else ""
+    return HostUnreachableError(
+        f"no SSH to {', '.join(silent) or 'any host'}; no key was changed",
+        hint=f"all hosts get the new key, or none: start them{recreate}; then run this again",
+    )
 
 
 def _begin(ctx: Context, scope: Scope, there: Sequence[Host]) -> None:
@@ -164,14 +178,14 @@ async def _confirm(ctx: Context, there: Sequence[Host]) -> None:
             raise HostError(f"{host.name} does not have the new key", hint="run the command again")
 
 
-async def _put_back(ctx: Context, there: Sequence[Host], old: PrivateKeys) -> None:
+async def _put_back(ctx: Context, there: Sequence[Host], old: PrivateKeys, *, why: str) -> None:
     """The old keys, everywhere; where they are lost the operation stays pending, for another try."""
     if set(old) != set(_details(ctx).new.private_key):
         return
     await _install(ctx, there, old, also=None)
-    _commit_keys(ctx, old, "rekey_undone", "the new keys did not work; the old ones are in force again")
+    _commit_keys(ctx, old, "rekey_undone", f"{why}; the old keys are in force again")
+    await ctx.workstation.down(ctx.names.wireguard_interface)
     if len(there) == len(ctx.hosts):
-        await ctx.workstation.down(ctx.names.wireguard_interface)
         await VpnSetup().align(ctx)
     with ctx.commit() as tx:
         REKEY.end(tx)
