@@ -18,6 +18,8 @@ COMMAND = re.compile(r"k0rdent-azure (?:-C \S+ )?([a-z][^;,()]*)")
 ASKING = {"deploy", "resume", "replace", "destroy", "rollback"}
 #: Whoever calls for this knows that the hosts of the rehearsal are who they say.
 REBUILD = ("--trust-hosts",)
+#: Nobody says this without a look at what it names.
+HARSH = "--delete-foreign"
 #: What begins a deployment.
 BEGINNINGS = ("init", "deploy")
 #: Of a rollback whose keys were replaced since.
@@ -95,7 +97,11 @@ def ways_on(ended: Ended) -> list[tuple[str, ...]]:
         confirmed(shlex.split(each.strip().rstrip(".").replace("'", "")))
         for each in COMMAND.findall(hints[-1])
     ]
-    return [(*each, *ended.words[2:]) if each[:2] == ("secrets", "encrypt") else each for each in found]
+    return [
+        (*each, *ended.words[2:]) if each[:2] == ("secrets", "encrypt") else each
+        for each in found
+        if HARSH not in each
+    ]
 
 
 def confirmed(words: Sequence[str]) -> tuple[str, ...]:

@@ -18,12 +18,13 @@ from tests.e2e.test_kill_matrix import EXHAUSTIVE, PASSED, matrix
 pytestmark = pytest.mark.e2e
 
 #: First, second, points. A VM that was recreated without its cloud-init, as another one's submission was taken for its
-#: own; a rollback and new keys that waited for good for a VM that was not made yet; and a VM that was lost
-#: while keys were replaced, which could neither get the new ones nor be recreated.
+#: own; a rollback and new keys that waited for good for a VM that was not made yet; a VM that was lost in the
+#: middle of a rollback, or while keys were replaced, so that neither could end nor the VM be recreated.
 FOUND = (
     ("replace controller", "replace controller", "commit vm_creation #2 after"),
     ("replace controller", "rollback", "commit vm_creation #2 after"),
     ("replace worker", "rekey", "commit vm_creation #2 after"),
+    ("rollback", "repair", "commit complete #1 after"),
     (
         "rekey",
         "repair",

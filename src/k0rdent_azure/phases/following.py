@@ -15,8 +15,8 @@ import msgspec
 
 from k0rdent_azure.cluster import kcm
 from k0rdent_azure.config.topology import LAPTOP, Host
-from k0rdent_azure.errors import QuorumError, StateError
-from k0rdent_azure.phases import children, etcd_health, etcd_members, removal_check, turns, vm_removal
+from k0rdent_azure.errors import HostUnreachableError, QuorumError, StateError
+from k0rdent_azure.phases import arm, children, etcd_health, etcd_members, removal_check, turns, vm_removal
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.destroy import remove_everything
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
@@ -320,7 +320,17 @@ async def _remove_nodes(
         for host in nodes
         if host.name not in leaving_vms and vms[host.name].status not in ("pending", "creating")
     ]
-    await asyncio.gather(*(ctx.ssh.run(ctx.public_target(host, vms[host.name]), RESET) for host in staying))
+    runs = (ctx.ssh.run(ctx.public_target(host, vms[host.name]), RESET) for host in staying)
+    ended = await asyncio.gather(*runs, return_exceptions=True)
+    failed = {
+        host.name: each for host, each in zip(staying, ended, strict=True) if isinstance(each, BaseException)
+    }
+    if failed:
+        # What was on a VM that Azure does not have any more went with it.
+        there = {vm.name for vm in await arm.virtual_machines(ctx)}
+        for name, error in failed.items():
+            if name in there or not isinstance(error, HostUnreachableError):
+                raise error
 
 
 async def _take_vpn_down(ctx: Context) -> None:
