@@ -22,9 +22,9 @@ from k0rdent_azure.phases.destroy import remove_everything
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
 from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
 from k0rdent_azure.phases.orphans import RESET
-from k0rdent_azure.state.changes import VmChanges, VmOptional
+from k0rdent_azure.state.changes import NsgChanges, SubnetChanges, VmChanges, VmOptional, VnetChanges
 from k0rdent_azure.state.intents import ROLLBACK, RollbackDetails
-from k0rdent_azure.state.model import DeploymentStatus, PhaseName, State
+from k0rdent_azure.state.model import AzureResources, DeploymentStatus, PhaseName, State
 from k0rdent_azure.state.resources import Resource
 from k0rdent_azure.state.rollback import RollbackPlan, plan, roll_back
 from k0rdent_azure.state.snapshots import load
@@ -219,6 +219,25 @@ def _keep_facts(tx: Transaction, before: State, gone: Sequence[Resource], made: 
             tx.arm_deployment.put(azure.deployment)
         if azure.baseline is not None:
             tx.baseline.put(azure.baseline)
+        _keep_shared(tx, azure)
+
+
+def _keep_shared(tx: Transaction, azure: AzureResources) -> None:
+    """What all VMs share goes with its group only; a snapshot from before it was made does not know its ids."""
+    if azure.resource_group is not None:
+        tx.resource_group.put(azure.resource_group)
+    if azure.network is not None:
+        tx.vnet.update(**msgspec.convert(_known(azure.network.vnet), VnetChanges))
+        tx.subnet.update(**msgspec.convert(_known(azure.network.subnet), SubnetChanges))
+        tx.nsg.update(**msgspec.convert(_known(azure.network.nsg), NsgChanges))
+    key = azure.ssh_key
+    if key is not None and key.id is not None and tx.ssh_key.exists:
+        tx.ssh_key.update(id=key.id, status=key.status)
+
+
+def _known(part: msgspec.Struct) -> dict[str, object]:
+    facts: dict[str, object] = msgspec.to_builtins(part)
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def _keep_endpoint(tx: Transaction, before: State, name: str) -> None:
