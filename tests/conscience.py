@@ -16,7 +16,7 @@ from k0rdent_azure.rehearsal.arm import conscience
 from k0rdent_azure.rehearsal.arm.conscience import Harm
 
 #: `on` or `off`: whether harm fails the test.
-SWITCH, DEFAULT = "K0RDENT_AZURE_CONSCIENCE", "off"
+SWITCH, DEFAULT = "K0RDENT_AZURE_CONSCIENCE", "on"
 
 
 @pytest.fixture(scope="session", autouse=True)
