@@ -176,6 +176,8 @@ class _Recovery:
 
         where = addresses(outside, found, plan)
         pins = rebuild_hosts.pins(self._workspace.directory, plan)
+        # A VM that was made again since has a host key of its own: the old one says nothing of it.
+        pins = {name: key for name, key in pins.items() if name not in self._made_again(found)}
 
         async def look() -> list[Shown]:
             return await rebuild_hosts.who_answers(ssh, where, pins, told)
@@ -194,6 +196,14 @@ class _Recovery:
         )
         trusted = self._trust(shown, told)
         await rebuild_hosts.ask(ssh, plan, trusted, told, with_kubeconfig=with_kubeconfig)
+
+    def _made_again(self, found: Discovery) -> set[str]:
+        """The VMs that are other incarnations than those of the state that is taken over from."""
+        from k0rdent_azure.azure.reading import mapping, text
+
+        known = self._before.azure_resources.virtual_machines if self._before else {}
+        now = {name: text(mapping(body, "properties"), "vmId") for name, body in found.vms.items()}
+        return {name for name, vm in known.items() if vm.vm_id and now.get(name) not in ("", None, vm.vm_id)}
 
     def _trust(self, shown: list[Shown], told: Told) -> list[Shown]:
         """The pinned ones, and the others if somebody vouches for what they show."""
