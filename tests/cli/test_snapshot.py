@@ -265,7 +265,7 @@ def test_a_state_that_cannot_be_kept_is_not_worked_on(
 
     before = (folder / "deployment-state.yaml").read_bytes()
     monkeypatch.setattr(FileStorage, "write_part", full)
-    for words in (["resume"], ["deploy"], ["destroy"]):
+    for words in (["resume"], ["deploy"]):
         assert main(["-C", str(folder), *words, "--yes"]) == 4
         said = capsys.readouterr().err
         assert f"{words[0]} was not started: the state could not be kept as it is now" in said

@@ -15,7 +15,7 @@ from tests.state.crash_starts import begun
 from tests.state.crash_steps import PATH, Step, change, events, take
 from tests.state.crash_versions import violated
 
-KEY = "c2VjcmV0IGtleSBvZiB0aGUgd29ya2Vy"
+KEY = "c2VjcmV0IGtleSBvZiB0aGUgd29ya2VyLi4uLi4uLi4="
 #: Anybody's; nothing is decrypted here.
 RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 _GZIP = 31

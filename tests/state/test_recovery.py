@@ -30,7 +30,7 @@ from k0rdent_azure.state.recovery import (
 from k0rdent_azure.state.salvage import Salvage, salvage
 from k0rdent_azure.state.snapshots import take
 from k0rdent_azure.state.store import FileStore
-from tests.report.states import complete
+from tests.report.states import complete, key
 from tests.state.conftest import NOW, StillClock
 
 Data = dict[str, Any]
@@ -133,7 +133,7 @@ def test_nothing_of_the_history_is_lost(store: FileStore) -> None:
 def test_what_is_older_is_told_field_by_field(store: FileStore) -> None:
     with store.transaction() as tx:
         tx.by_path.set("wireguard.port", 51999)
-        tx.by_path.set("wireguard.peers.mylaptop.private_key", "NEWER-SECRET")
+        tx.by_path.set("wireguard.peers.mylaptop.private_key", key("NEWER-SECRET"))
         tx.by_path.set("notes", {"ring": 2})
         tx.by_path.set("metadata.deployment_status", "failed")
     spoil(store, lambda text: text.replace(b'  version: "1.5.0"\n', b'  version: "1.5.0\n'))
