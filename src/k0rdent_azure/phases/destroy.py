@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from k0rdent_azure.azure.sight import VM, Sight
+from k0rdent_azure.azure.sight import Sight
 from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.errors import AzureError, K0rdentAzureError, StrangerError
 from k0rdent_azure.phases import arm, begin, children, durations, removal_check, schedule, standing
@@ -18,7 +18,7 @@ from k0rdent_azure.phases.files import remove_if_empty, remove_private
 from k0rdent_azure.phases.removal_check import Found
 from k0rdent_azure.phases.vm_removal import DOUBT
 from k0rdent_azure.state.intents import DESTROY, SUBMISSION, refuse
-from k0rdent_azure.state.model import Durations
+from k0rdent_azure.state.model import Durations, State
 
 #: What its requests are counted under, in place of a phase.
 LEDGER_NAME = "destroy"
@@ -51,6 +51,8 @@ async def foresee_cluster(ctx: Context) -> Parting:
 async def foresee(ctx: Context) -> Parting:
     """Ask Azure and the cluster. Raises BehindError, StrangerError, and AzureError if Azure cannot be asked."""
     refuse(ctx.state, "destroy")
+    # First: a controller takes its time to answer, and what Azure says has to be new when it is acted on.
+    listed = await children.look(ctx, among=_likely_there(ctx.state))
     ctx.outside.ledger.phase = LEDGER_NAME
     try:
         found = await removal_check.examine(ctx)
@@ -58,9 +60,15 @@ async def foresee(ctx: Context) -> Parting:
         with ctx.commit():
             # Only the requests are counted.
             pass
-    machines = [each.name for each in found.seen.resources if each.type.lower() == VM]
-    listed = await children.look(ctx, among=[] if found.deleting else machines)
     return Parting(ctx.state.azure_resources.subscription_id or "", found, listed)
+
+
+def _likely_there(state: State) -> list[str]:
+    """The VMs that may answer: none of a deployment that is being destroyed already."""
+    if state.metadata.deployment_status in ("destroying", "destroyed"):
+        return []
+    vms = state.azure_resources.virtual_machines
+    return [name for name, vm in vms.items() if vm.status not in ("pending", "deleting", "deleted")]
 
 
 async def destroy(ctx: Context, confirmed: Parting) -> None:
@@ -87,8 +95,9 @@ async def destroy(ctx: Context, confirmed: Parting) -> None:
             ctx.event(tx, "foreign_resources_given_up", named, resource=ctx.names.resource_group)
         if left_behind:
             ctx.event(tx, "children_abandoned", children.names(left_behind))
-    await _take_vpn_down(ctx)
+    # Nothing that takes its time stands between the look that was confirmed and the deletion.
     await remove_everything(ctx, confirmed.found)
+    await _take_vpn_down(ctx)
     _remove_local_files(ctx)
     with ctx.commit() as tx:
         for name in list(tx.state.pending_operations):
