@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+# Tests of commands wait more than they work.
+JOBS ?= 4
 # What CI tests is what `make` installs, the tools that build the package included (their own pip reads the variables).
 PINS := constraints.txt
 INSTALL = PIP_CONSTRAINT=$(PINS) PIP_BUILD_CONSTRAINT=$(PINS) $(BIN)/python -m pip install --quiet \
