@@ -30,10 +30,10 @@ demo: $(VENV)/.product ## deploy five VMs on the rehearsal cloud, kill it in the
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
 
 test: $(VENV)/.dev ## the whole suite that runs on this machine
-	$(BIN)/python -m pytest -n $(JOBS) $(TESTFLAGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTFLAGS)
 
 test-all: $(VENV)/.dev ## the same with every crash image, 1,000 kills, the full contention and examples drawn anew
-	K0RDENT_AZURE_EXHAUSTIVE=1 $(BIN)/python -m pytest -n $(JOBS) $(TESTFLAGS)
+	K0RDENT_AZURE_EXHAUSTIVE=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTFLAGS)
 
 lint: $(VENV)/.dev ## format and lint checks, strict types
 	$(BIN)/ruff format --check .
