@@ -143,7 +143,8 @@ def _identity(directory: Path) -> Identity:
     path = directory / FILE
     if path.exists():
         return msgspec.json.decode(path.read_bytes(), type=Identity)
-    return Identity(client_secret=secrets.token_urlsafe(30), signing_key=secrets.token_hex(32))
+    # In hexadecimal: `az` takes a password that begins with `-` for an option, even from a file.
+    return Identity(client_secret=secrets.token_hex(30), signing_key=secrets.token_hex(32))
 
 
 def _write_identity(directory: Path, identity: Identity) -> None:
