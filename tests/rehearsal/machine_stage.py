@@ -38,10 +38,11 @@ def rule(protocol: str, port: int, *, access: str = "Allow", priority: int = 100
 
 
 class Stage(World):
-    """`World` with hand-placed machines; `later` moves the cloud's clock on."""
+    """`World` with hand-placed machines; `later` moves the cloud's clock on, `stand_still` lets nothing else do so."""
 
     def __init__(self, directory: Path, *, speed: float = 60.0, seed: int = 7) -> None:
         self.offset = 0.0
+        self._still: float | None = None
         super().__init__(directory, seed=seed, speed=speed, real=self._real)
         self.machines: list[Machine] = []
         self.laptop_private, self.laptop_public = wireguard_pair()
@@ -53,7 +54,11 @@ class Stage(World):
         self.host_keys: dict[str, str] = {}
 
     def _real(self) -> float:
-        return time.time() + self.offset
+        return (time.time() if self._still is None else self._still) + self.offset
+
+    def stand_still(self) -> None:
+        """From now on the clock moves by `later` alone: what is seen early is early on a busy machine, too."""
+        self._still = time.time()
 
     def later(self, cloud_seconds: float) -> None:
         self.offset += cloud_seconds / self.clock.speed

@@ -255,6 +255,7 @@ async def test_kcm_installs_and_becomes_ready(bench: Bench) -> None:
                  "releaseName": "kcm"},
     }  # fmt: skip
     assert (await bench.run(STAND_IN, "apply"))[0] == 0
+    bench.cloud.stage.stand_still()
     assert (await bench.kubectl("apply -f -", stdin=yaml.safe_dump(chart)))[
         1
     ] == "chart.helm.k0sproject.io/kcm created\n"
