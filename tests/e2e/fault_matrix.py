@@ -180,6 +180,15 @@ def failed_in_words(cell: Cell, product: Forked, disturbed: Ended) -> Iterator[s
             yield "does not name the command that goes on"
 
 
+def drawn(every: dict[str, Cell], names: list[str], size: int, seed: int) -> list[str]:
+    """A sample, half of it of faults that last: those end a run, while most that happen once do not."""
+    draw = random.Random(seed)
+    lasting = [name for name in names if every[name].fault.get("times", 1) is None]
+    chosen = draw.sample(lasting, min(len(lasting), size // 2))
+    rest = [name for name in names if name not in lasting]
+    return [*chosen, *draw.sample(rest, min(len(rest), size - len(chosen)))]
+
+
 def main() -> int:
     parser = arguments("fault_matrix", "cells")
     parser.add_argument("--cell", help="only those with this in their name")
@@ -191,7 +200,7 @@ def main() -> int:
     every = {cell.name: cell for cell in cells(matrix.prepare())}
     chosen = [name for name in every if not args.cell or args.cell in name]
     if args.sample:
-        chosen = random.Random(args.seed).sample(chosen, args.sample)
+        chosen = drawn(every, chosen, args.sample, args.seed)
     results = share_out(
         chosen, lambda name, workspace: matrix.run(every[name], workspace), args.folder, args.jobs
     )
