@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncssh
 import pytest
 
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.config.snapshot import from_snapshot
 from k0rdent_azure.phases import following, replace
-from k0rdent_azure.rehearsal import endpoint as rehearsal
 from k0rdent_azure.state.rollback import plan as rollback_plan
 from k0rdent_azure.state.snapshots import load
 from k0rdent_azure.state.store import FileStore
@@ -20,6 +17,7 @@ from tests.e2e.conftest import Product
 from tests.e2e.test_interruption import creations
 from tests.e2e.test_rollback_apply import in_azure, snapshot_at
 from tests.e2e.test_room import messages, vm_of
+from tests.e2e.test_validate import on_host
 
 pytestmark = pytest.mark.e2e
 
@@ -38,34 +36,6 @@ def deployed(product: Product) -> Iterator[Product]:
 
 def fault(product: Product, *words: str) -> None:
     product.run("rehearse", "fault", *words)
-
-
-def on_host(product: Product, name: str, command: str) -> None:
-    """Run something on a VM as its user would, behind the product's back."""
-    endpoint = rehearsal.read(product.workspace / ".rehearsal")
-    assert endpoint is not None
-    address = product.state(f"azure_resources.virtual_machines.{name}.public_ip")
-    key = next((product.workspace / "azure-resources").glob("*-ssh-key"))
-
-    async def run() -> None:
-        jump = endpoint.ssh
-        trusted = asyncssh.import_known_hosts(f"[{jump.host}]:{jump.port} {jump.host_key}\n")
-        async with (
-            asyncssh.connect(
-                jump.host,
-                jump.port,
-                username=jump.username,
-                client_keys=[str(jump.key_path)],
-                known_hosts=trusted,
-                config=None,
-            ) as gateway,
-            gateway.connect_ssh(
-                address, username="k0rdent", client_keys=[str(key)], known_hosts=None, config=None
-            ) as host,
-        ):
-            await host.run(command, check=True)
-
-    asyncio.run(run())
 
 
 def marked(product: Product, *names: str) -> None:
