@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from k0rdent_azure.azure.incarnations import incarnation, number
 from k0rdent_azure.azure.ownership import Owner, Proof, judge
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE
 
@@ -103,3 +104,26 @@ def test_nothing_of_another_deployment_or_incarnation_is_ever_ours(
 def test_a_name_alone_proves_nothing(tags: dict[str, str]) -> None:
     verdict = judge(STRANGE, ID, {name: value for name, value in tags.items() if name == "cost"}, GUID)
     assert isinstance(verdict, str)
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB4wQEwJu4oz9saRSc"
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties", "told"),
+    [
+        ("Microsoft.Compute/virtualMachines", {"vmId": GUID, "resourceGuid": OTHER}, GUID),
+        ("MICROSOFT.COMPUTE/disks", {"uniqueId": GUID, "vmId": OTHER}, GUID),
+        ("Microsoft.Network/networkInterfaces", {"resourceGuid": GUID}, GUID),
+        ("Microsoft.Compute/sshPublicKeys", {"publicKey": f"{KEY} somebody@desk\n"}, KEY),
+        ("Microsoft.Compute/virtualMachines", {}, ""),
+        ("Microsoft.Storage/storageAccounts", {"vmId": GUID}, ""),
+    ],
+)
+def test_what_tells_incarnations_apart(type_: str, properties: dict[str, object], told: str) -> None:
+    assert incarnation(type_, {"properties": properties}) == told
+
+
+def test_another_ssh_key_is_no_other_incarnation_for_drift() -> None:
+    body = {"properties": {"publicKey": KEY}}
+    assert number("Microsoft.Compute/sshPublicKeys", body) == ""

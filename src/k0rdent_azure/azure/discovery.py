@@ -14,6 +14,7 @@ from k0rdent_azure.azure import deployments, inventory, versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
 from k0rdent_azure.azure.failures import is_absent
+from k0rdent_azure.azure.incarnations import incarnation
 from k0rdent_azure.azure.ownership import Owner, Proof, judge
 from k0rdent_azure.azure.reading import mapping, text, texts
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark, mark_of, tag
@@ -192,14 +193,14 @@ async def _ours(
     return {
         text(item, "name"): item
         for item in rows
-        if _tag(item) == found.deployment_id or (known is not None and _is_known(known, item))
+        if _tag(item) == found.deployment_id
+        or (known is not None and _is_known(known, f"Microsoft.{kind}", item))
     }
 
 
-def _is_known(known: Owner, item: Body) -> bool:
-    properties = mapping(item, "properties")
-    guid = text(properties, "vmId") or text(properties, "resourceGuid")
-    return isinstance(judge(known, text(item, "id"), texts(item, "tags"), guid), Proof)
+def _is_known(known: Owner, type_: str, item: Body) -> bool:
+    verdict = judge(known, text(item, "id"), texts(item, "tags"), incarnation(type_, item))
+    return isinstance(verdict, Proof)
 
 
 def newest_mark(record: DeploymentView | None, anchor: Mapping[str, str]) -> Mark | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from k0rdent_azure.azure import drift_properties
 from k0rdent_azure.azure.drift_properties import Body, Facts
 from k0rdent_azure.azure.drift_values import Fact, exact, option, place, references, tag, word
+from k0rdent_azure.azure.incarnations import number
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
 from k0rdent_azure.azure.tags import MARKS, TAG_HOST
 
@@ -37,7 +38,7 @@ class ResourceFacts:
     type: str
     name: str
     fields: Mapping[str, Fact]
-    #: The id of this incarnation (`vmId`, `resourceGuid`); "" where Azure does not show one.
+    #: Azure's id of this incarnation; "" where it has none. Another SSH key is drift, no other incarnation.
     incarnation: str = ""
 
     @property
@@ -74,8 +75,7 @@ def flatten(body: Body) -> list[ResourceFacts]:
         fields["zone"] = exact(_first(body.get("zones")))
     if type_.lower() == ADDRESS.lower():
         fields["sku"] = option(text(mapping(body, "sku"), "name"), "Basic")
-    incarnation = text(properties, "vmId") or text(properties, "resourceGuid")
-    own = ResourceFacts(id_, type_, text(body, "name"), fields, incarnation)
+    own = ResourceFacts(id_, type_, text(body, "name"), fields, number(type_, body))
     return [own, *_children(id_, type_, properties)]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import is_absent
+from k0rdent_azure.azure.incarnations import TOLD_APART, incarnation
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
 from k0rdent_azure.errors import AzureRequestError
 
@@ -241,37 +242,16 @@ async def group_resources(client: ArmClient, subscription: str, group: str) -> l
     ]
 
 
-#: The types whose incarnations Azure numbers, with the property that holds the number and their api-versions.
-_NUMBERED: Mapping[str, tuple[str, str]] = {
-    "microsoft.compute/virtualmachines": ("vmId", versions.COMPUTE),
-    "microsoft.compute/disks": ("uniqueId", versions.DISKS),
-    "microsoft.network/networkinterfaces": ("resourceGuid", versions.NETWORK),
-    "microsoft.network/publicipaddresses": ("resourceGuid", versions.NETWORK),
-    "microsoft.network/virtualnetworks": ("resourceGuid", versions.NETWORK),
-    "microsoft.network/networksecuritygroups": ("resourceGuid", versions.NETWORK),
-    # Azure gives it no number: whose it is, the key itself tells.
-    "microsoft.compute/sshpublickeys": ("publicKey", versions.COMPUTE),
-}
-
-
 async def incarnations(client: ArmClient, subscription: str, group: str, type_: str) -> dict[str, str]:
     """The incarnation's id of each resource of a type in a group, by ARM id in lower case: one list.
 
-    {} for a type that Azure does not number, without any request.
+    {} for a type whose incarnations nothing tells apart, without any request.
     """
-    property_, version = _NUMBERED.get(type_.lower(), ("", ""))
-    if not property_:
+    if type_.lower() not in TOLD_APART:
         return {}
-    found = await _list_if_any(client, f"{group_id(subscription, group)}/providers/{type_}", version)
-    return {
-        text(item, "id").lower(): without_comment(text(mapping(item, "properties"), property_))
-        for item in found
-    }
-
-
-def without_comment(public_key: str) -> str:
-    """An OpenSSH public key's type and key; any other single word stays as it is."""
-    return " ".join(public_key.split()[:2])
+    path = f"{group_id(subscription, group)}/providers/{type_}"
+    found = await _list_if_any(client, path, TOLD_APART[type_.lower()][1])
+    return {text(item, "id").lower(): incarnation(type_, item) for item in found}
 
 
 async def machines(client: ArmClient, subscription: str, group: str) -> list[VmView]:

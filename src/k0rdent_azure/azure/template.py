@@ -16,6 +16,7 @@ import msgspec
 
 from k0rdent_azure.azure import resources, versions
 from k0rdent_azure.azure.expressions import Expression, call, rendered
+from k0rdent_azure.azure.incarnations import NUMBERED
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.tags import (
     TAG_DEPLOYMENT,
@@ -237,23 +238,13 @@ def _as_deployed(resource: Mapping[str, object], *, brief: bool) -> tuple[str, E
     return f"{kind}/{name}", shown
 
 
-#: The property in which Azure numbers the incarnations of a type.
-_NUMBERED = {
-    "Microsoft.Compute/virtualMachines": "vmId",
-    "Microsoft.Network/networkInterfaces": "resourceGuid",
-    "Microsoft.Network/publicIPAddresses": "resourceGuid",
-    "Microsoft.Network/virtualNetworks": "resourceGuid",
-    "Microsoft.Network/networkSecurityGroups": "resourceGuid",
-}
-
-
 def _incarnation(resource: Mapping[str, object]) -> dict[str, Expression]:
-    """The number of this very incarnation, by type and name; nothing of what Azure does not number."""
+    """The id of this very incarnation, by type and name; nothing of what Azure does not number."""
     kind, name = str(resource["type"]), str(resource["name"])
-    if kind not in _NUMBERED:
+    if kind.lower() not in NUMBERED:
         return {}
     shown = call("reference", resources.resource_id(kind, name))
-    return {f"{kind}/{name}": shown.property(_NUMBERED[kind])}
+    return {f"{kind}/{name}": shown.property(NUMBERED[kind.lower()][0])}
 
 
 def _output(names: Names, host: Host) -> dict[str, str | Expression]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from k0rdent_azure.azure import inventory
+from k0rdent_azure.azure.incarnations import without_comment
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, is_anothers, judge
 from k0rdent_azure.azure.sight import ADDRESS, DISK, NETWORK, NIC, SECURITY_GROUP, SSH_KEY, VM, Part, Sight
@@ -63,7 +64,7 @@ def owner_of(state: State) -> Owner:
             if part.id:
                 recorded[part.id.lower()] = part.guid or ""
     if azure.ssh_key is not None and azure.ssh_key.id:
-        recorded[azure.ssh_key.id.lower()] = inventory.without_comment(azure.ssh_key.public_key or "")
+        recorded[azure.ssh_key.id.lower()] = without_comment(azure.ssh_key.public_key or "")
     return Owner(
         metadata.deployment_id,
         metadata.lineage,

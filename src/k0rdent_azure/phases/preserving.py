@@ -13,19 +13,17 @@ from shlex import quote
 from k0rdent_azure.azure import existing, obstacles
 from k0rdent_azure.azure.belongings import outlived_disks
 from k0rdent_azure.azure.drift_facts import DISK, GROUP, VM
+from k0rdent_azure.azure.incarnations import incarnation
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.obstacles import Obstacle
 from k0rdent_azure.azure.ownership import Stranger, judge
-from k0rdent_azure.azure.reading import mapping, text, texts
+from k0rdent_azure.azure.reading import text, texts
 from k0rdent_azure.config.topology import Host, Names
 from k0rdent_azure.errors import StrangerError
 from k0rdent_azure.phases import ownership
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.intents import REPAIR, SUBMISSION
 from k0rdent_azure.state.transaction import Transaction
-
-#: In which property Azure numbers the incarnations of a type.
-_GUIDS: Mapping[str, str] = {VM: "vmId", DISK: "uniqueId"}
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,7 @@ def _refuse_strangers(ctx: Context, there: Existing, hosts: Iterable[Host]) -> N
         body = there.get(part.type, part.name)
         if body is None or (part.type.lower() == DISK.lower() and _has_vm(there, body)):
             continue
-        guid = text(mapping(body, "properties"), _GUIDS.get(text(body, "type"), "resourceGuid"))
-        verdict = judge(owner, text(body, "id"), texts(body, "tags"), guid)
+        verdict = judge(owner, text(body, "id"), texts(body, "tags"), incarnation(part.type, body))
         if isinstance(verdict, str):
             found.append(Stranger(text(body, "id"), text(body, "type"), text(body, "name"), verdict))
     ownership.refuse(
