@@ -168,12 +168,12 @@ async def test_in_a_users_group_only_what_is_ours_goes(cloud: Endpoint, client: 
 
     memory = removal.Removal()
     for _ in range(200):
-        listed = await inventory.resources(client, subscription, "shared")
+        listed = await inventory.group_resources(client, subscription, "shared") or []
         ours = [each for each in listed if each.tags.get(TAG_DEPLOYMENT) == NAME]
         if not await removal.delete_resources(client, ours, memory=memory):
             break
         await client.clock.sleep(30)
-    theirs = await inventory.resources(client, subscription, "shared")
+    theirs = await inventory.group_resources(client, subscription, "shared") or []
     assert [each for each in theirs if each.tags.get(TAG_DEPLOYMENT) == NAME] == []
     everything = await client.list(f"{path}/resources", api_version=versions.RESOURCES)
     assert [each["name"] for each in everything] == ["foreign"]

@@ -211,7 +211,7 @@ async def test_a_group_that_is_gone_has_nothing_in_it(client: ArmClient, arm: Fa
     for _ in range(3):
         arm.error(404, "ResourceGroupNotFound")
     assert await inventory.virtual_machines(client, SUBSCRIPTION, "g") == []
-    assert await inventory.resources(client, SUBSCRIPTION, "g") == []
+    assert await inventory.group_resources(client, SUBSCRIPTION, "g") is None
     assert await removal.group_gone(client, SUBSCRIPTION, "g")
 
 

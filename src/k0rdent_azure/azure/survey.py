@@ -25,7 +25,7 @@ from k0rdent_azure.azure.drift_facts import (
 )
 from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
 from k0rdent_azure.azure.failures import is_absent
-from k0rdent_azure.azure.inventory import group_id, resource_group
+from k0rdent_azure.azure.inventory import RESOURCES_QUERY, group_id, resource_group
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
 from k0rdent_azure.azure.tags import mark_of
 from k0rdent_azure.errors import AuthenticationError, AzureError, AzureRequestError
@@ -39,10 +39,6 @@ DETAILED: Mapping[str, str] = {
     NETWORK: versions.NETWORK,
     SSH_KEY: versions.COMPUTE,
 }
-#: As many as ARM puts on one page of a group's resources: 200 VMs are some 800.
-#: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
-_PAGE = "1000"
-
 Items = list[dict[str, object]]
 
 
@@ -104,15 +100,14 @@ def _reads(
 ) -> dict[str, tuple[str, Callable[[], Awaitable[Items]]]]:
     """The seven lists by name: what each is called where it cannot be read, and how it is read."""
 
-    def of(path: str, version: str, query: dict[str, str] | None = None) -> Callable[[], Awaitable[Items]]:
+    def of(path: str, version: str, query: Mapping[str, str] | None = None) -> Callable[[], Awaitable[Items]]:
         return lambda: client.list(path, api_version=version, query=query)
 
-    everything = {"$expand": "provisioningState", "$top": _PAGE}
     vms = f"/subscriptions/{subscription}/providers/{VM}"
     return {
         "resources": (
             f"the resources of {scope}",
-            of(f"{scope}/resources", versions.RESOURCES, everything),
+            of(f"{scope}/resources", versions.RESOURCES, RESOURCES_QUERY),
         ),
         **{
             type_: (f"{type_} of {scope}", of(f"{scope}/providers/{type_}", version))

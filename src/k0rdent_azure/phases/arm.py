@@ -14,7 +14,7 @@ from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.resources import security_rules
-from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM, Sight
+from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import build
 from k0rdent_azure.config.topology import LAPTOP, Host
@@ -22,6 +22,7 @@ from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
 from k0rdent_azure.hosts.cloud_init import user_data
 from k0rdent_azure.hosts.keys import KeyPair
 from k0rdent_azure.hosts.wireguard import host_config
+from k0rdent_azure.phases import ownership
 from k0rdent_azure.phases.baseline import record_baseline
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.intents import SUBMISSION
@@ -229,11 +230,11 @@ async def delete_vm(ctx: Context, name: str) -> bool:
 
 
 async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]:
-    """What Azure still has of these VMs, their interfaces, addresses and disks: one request."""
-    where = target(ctx)
-    found = await inventory.resources(ctx.arm, where.subscription, ctx.names.resource_group)
-    # Whoever acts next goes by what is left, not by a look from before.
-    ctx.sight = Sight(exists=True, resources=found)
+    """What Azure still has of these VMs, their interfaces, addresses and disks: one request.
+
+    Whoever acts next goes by this look, not by one from before.
+    """
+    seen = await ownership.look(ctx)
     vms = ctx.state.azure_resources.virtual_machines
     parts = {
         part.lower()
@@ -245,7 +246,7 @@ async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]
             vms[name].os_disk or ctx.names.os_disk(name),
         )
     }
-    return [each for each in found if each.name.lower() in parts]
+    return [each for each in seen.resources if each.name.lower() in parts]
 
 
 async def group_is_gone(ctx: Context) -> bool:
