@@ -148,7 +148,7 @@ async def open_run(
         known = ctx.store.read().serial
         seen = await standing.observe(ctx)
         if not standing.generation_of(ctx.state):
-            await submission.refuse_strangers(ctx, all_vms(ctx))
+            await submission.refuse_strangers(ctx, [host.name for host in ctx.hosts])
         await ownership.refuse_strange_machines(ctx, touches, what="nothing was changed")
     except AzureError:
         with ctx.commit():
@@ -185,11 +185,6 @@ async def look_at_standing(ctx: Context) -> None:
 
 def _changed_since() -> StateConflictError:
     return StateConflictError("the state was changed since the preview", hint="look again, and repeat")
-
-
-def all_vms(ctx: Context) -> list[str]:
-    """The names of all VMs that the configuration asks for."""
-    return [host.name for host in ctx.hosts]
 
 
 def begin_run(

@@ -32,19 +32,19 @@ async def fresh(ctx: Context) -> Sight:
     return seen if seen is not None and seen.is_fresh else await look(ctx)
 
 
-def vm_parts(names: Names, vm: str) -> list[Part]:
-    """What is made for one VM, in the order in which Azure needs it."""
-    return [
-        Part(ADDRESS, names.public_ip(vm)),
-        Part(NIC, names.nic(vm)),
-        Part(VM, vm),
-        Part(DISK, names.os_disk(vm)),
+def parts(names: Names, vms: Iterable[str]) -> list[Part]:
+    """What all VMs share, then what is made for each of these, in the order in which Azure needs it."""
+    shared = [Part(SECURITY_GROUP, names.nsg), Part(NETWORK, names.vnet), Part(SSH_KEY, names.ssh_key)]
+    return shared + [
+        part
+        for vm in vms
+        for part in (
+            Part(ADDRESS, names.public_ip(vm)),
+            Part(NIC, names.nic(vm)),
+            Part(VM, vm),
+            Part(DISK, names.os_disk(vm)),
+        )
     ]
-
-
-def shared_parts(names: Names) -> list[Part]:
-    """What all VMs share."""
-    return [Part(SECURITY_GROUP, names.nsg), Part(NETWORK, names.vnet), Part(SSH_KEY, names.ssh_key)]
 
 
 def owner_of(state: State) -> Owner:

@@ -86,18 +86,14 @@ async def _types(ctx: Context, only: Collection[str], *, shared: bool) -> list[s
     if ctx.state.azure_resources.deployment is not None or SUBMISSION.is_pending(ctx.state):
         return wanted
     seen = await ownership.fresh(ctx)
-    parts = [*ownership.shared_parts(ctx.names)]
-    parts += [part for name in only for part in ownership.vm_parts(ctx.names, name)]
-    return wanted if any(seen.find(part) for part in parts) else []
+    return wanted if any(seen.find(part) for part in ownership.parts(ctx.names, only)) else []
 
 
 def _refuse_strangers(ctx: Context, there: Existing, hosts: Iterable[Host]) -> None:
     """By the bodies that were just read: newer than the look, and with the incarnations' ids."""
     owner = ownership.owner_of(ctx.state)
-    parts = [*ownership.shared_parts(ctx.names)]
-    parts += [part for host in hosts for part in ownership.vm_parts(ctx.names, host.name)]
     found: list[Stranger] = []
-    for part in parts:
+    for part in ownership.parts(ctx.names, (host.name for host in hosts)):
         body = there.get(part.type, part.name)
         if body is None or (part.type.lower() == DISK.lower() and _has_vm(there, body)):
             continue

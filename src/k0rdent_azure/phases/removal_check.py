@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from k0rdent_azure.azure import attachments, deployments, inventory
+from k0rdent_azure.azure import attachments, inventory
 from k0rdent_azure.azure.deployments import DeploymentView
 from k0rdent_azure.azure.inventory import ResourceView
 from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, judge
@@ -58,27 +58,19 @@ async def examine(ctx: Context) -> Found:
     await arm.choose_subscription(ctx)
     seen = await ownership.look(ctx)
     if not seen.exists:
-        return Found(seen, exists=False, record=await _record(ctx))
+        return Found(seen, exists=False, record=await standing.known_record(ctx))
     anchor = seen.find(Part(NETWORK, ctx.names.vnet))
     is_ours = anchor is not None and not isinstance(
         judge(ownership.owner_of(ctx.state), anchor.id, anchor.tags), str
     )
     mark = seen.mark(ctx.names.vnet) if is_ours else None
     # The network is gone, not there yet, somebody's, or from before there were generations: the record tells.
-    record = await _record(ctx) if mark is None else None
+    record = await standing.known_record(ctx) if mark is None else None
     if mark is not None:
         standing.refuse_newer(ctx, mark)
     if ctx.names.existing_group is None:
         return await _own(ctx, seen)
     return dataclasses.replace(await _in_theirs(ctx, seen), record=record)
-
-
-async def _record(ctx: Context) -> DeploymentView | None:
-    """The deployment record, which may tell of a newer submission than the state does. Raises BehindError."""
-    view = await deployments.get(ctx.arm, arm.target(ctx))
-    if view is not None:
-        standing.refuse_newer_record(ctx, view)
-    return view
 
 
 async def _own(ctx: Context, seen: Sight) -> Found:
@@ -167,10 +159,8 @@ async def left_of_ours(ctx: Context) -> list[ResourceView]:
 
 async def sort_out(ctx: Context, seen: Sight) -> tuple[list[ResourceView], list[Stranger]]:
     """Of what stands under names of ours: what is proven ours, and what is not."""
-    parts = list(ownership.shared_parts(ctx.names))
     names = dict.fromkeys([host.name for host in ctx.hosts] + [*ctx.state.azure_resources.virtual_machines])
-    for name in names:
-        parts += ownership.vm_parts(ctx.names, name)
+    parts = ownership.parts(ctx.names, names)
     found = [resource for part in parts if (resource := seen.find(part)) is not None]
     judged = await ownership.verdicts(ctx, seen, found)
     ours = [each for each in found if not isinstance(judged[each.id], str)]

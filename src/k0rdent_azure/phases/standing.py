@@ -57,7 +57,7 @@ async def observe(ctx: Context) -> Sight:
         refuse_newer(ctx, mark)
     if mark is None and generation_of(state):
         # The network is gone, not there yet, or from before there were generations.
-        await _refuse_newer_record(ctx)
+        await known_record(ctx)
     if anchor is None and seen.exists and not generation_of(state) and ctx.names.existing_group is None:
         raise StrangerError(
             f"the resource group {ctx.names.resource_group} exists, and this state knows nothing of it",
@@ -70,10 +70,12 @@ async def observe(ctx: Context) -> Sight:
     return seen
 
 
-async def _refuse_newer_record(ctx: Context) -> None:
-    view = await deployments.get(ctx.arm, arm.target(ctx))
+async def known_record(ctx: Context) -> DeploymentView | None:
+    """The deployment's record, None without one: one request. Raises BehindError if it is newer than this state."""
+    view = await arm.get(ctx)
     if view is not None:
         refuse_newer_record(ctx, view)
+    return view
 
 
 def refuse_newer_record(ctx: Context, view: DeploymentView) -> None:

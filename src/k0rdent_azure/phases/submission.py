@@ -129,11 +129,8 @@ async def refuse_strangers(ctx: Context, only: Collection[str]) -> None:
     A PUT overwrites what is there.
     """
     seen = await ownership.fresh(ctx)
-    wanted = [*ownership.shared_parts(ctx.names)]
-    for name in only:
-        wanted += ownership.vm_parts(ctx.names, name)
     ownership.refuse(
-        await ownership.strangers(ctx, seen, wanted),
+        await ownership.strangers(ctx, seen, ownership.parts(ctx.names, only)),
         what="nothing was sent to Azure",
         hint="it is left alone: ask whoever made it to move it, then run resume; or take the deployment elsewhere: "
         "k0rdent-azure destroy, then deploy with another azure.resource_group, or none",
