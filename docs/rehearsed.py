@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from k0rdent_azure.phases.begin import LEDGER_NAME
 from k0rdent_azure.state.model import PHASE_NAMES
 
 #: Real seconds after which a command is called hung.
@@ -75,9 +76,9 @@ def rehearsal(speed: str) -> Iterator[Rehearsal]:
 
 
 def _kind(path: str) -> str:
-    """`/subscriptions/…/deployments/k0rdent-abc?api-version=…` as `deployments/{name}`."""
-    *_, kind, _name = path.partition("?")[0].split("/")
-    return f"{kind}/{{name}}"
+    """`/subscriptions/…/deployments/k0rdent-abc?api-version=…` as `deployments/{name}`, a list as what it lists."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    return f"{parts[-2]}/{{name}}" if len(parts) % 2 == 0 else parts[-1]
 
 
 def calls() -> str:
@@ -88,12 +89,13 @@ def calls() -> str:
         ours[vms], theirs[vms] = _measure(workers)
         if sum(ours[vms].values()) != theirs[vms].total():
             raise RuntimeError(f"the ledgers disagree: {ours[vms]}, {theirs[vms]}")
-    phases = {phase: [ours[vms].get(phase, 0) for vms in SIZES] for phase in (*PHASE_NAMES, "destroy")}
+    steps = (LEDGER_NAME, *PHASE_NAMES)
+    phases = {phase: [ours[vms].get(phase, 0) for vms in SIZES] for phase in (*steps, "destroy")}
     kinds = dict.fromkeys(kind for counts in theirs.values() for kind in counts)
     requests = {f"`{kind}`": [theirs[vms][kind] for vms in SIZES] for kind in kinds}
-    deploy = [sum(counts) for counts in zip(*(phases[phase] for phase in PHASE_NAMES), strict=True)]
+    deploy = [sum(counts) for counts in zip(*(phases[step] for step in steps), strict=True)]
     rows = {
-        **{f"`{phase}`": phases[phase] for phase in PHASE_NAMES},
+        **{f"`{step}`": phases[step] for step in steps},
         "**a whole deployment**": deploy,
         "`destroy`": phases["destroy"],
     }
