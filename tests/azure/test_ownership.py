@@ -127,3 +127,15 @@ def test_what_tells_incarnations_apart(type_: str, properties: dict[str, object]
 def test_another_ssh_key_is_no_other_incarnation_for_drift() -> None:
     body = {"properties": {"publicKey": KEY}}
     assert number("Microsoft.Compute/sshPublicKeys", body) == ""
+
+
+@pytest.mark.parametrize(("tags", "is_ours"), [(OURS, True), ({}, False)])
+def test_another_ssh_key_under_our_tags_is_drift_and_without_them_a_strangers(
+    tags: dict[str, str], is_ours: bool
+) -> None:
+    resource = (
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/sshPublicKeys/k0rdent-ours1234-admin"
+    )
+    owner = Owner("k0rdent-ours1234", "lineage-1", {resource.lower(): KEY})
+    assert (judge(owner, resource, tags, f"{KEY}x") is Proof.TAGS) == is_ours
+    assert isinstance(judge(owner, resource, tags, KEY), Proof)

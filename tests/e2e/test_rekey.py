@@ -110,3 +110,22 @@ def test_keys_that_do_not_work_are_taken_back(product: Product) -> None:
     assert "rekey_undone" in [event["action"] for event in state["events"]]
     laptop = product.workspace / state["wireguard"]["laptop_config"]["file_path"]
     assert before["mylaptop"][0] in laptop.read_text()
+
+
+def test_a_host_that_is_silent_for_good_does_not_keep_a_new_key_from_the_others(product: Product) -> None:
+    """Each command names the next one, and the last one reaches the end."""
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    path, lost = product.workspace / "deployment-state.yaml", keys(product)["mylaptop"][0]
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if lost not in line))
+    product.run("rehearse", "fault", "vm-stopped", "--vm", "k0s-worker-1")
+    product.run("status", "--refresh")
+    assert "recover --rekey" in product.run("resume", "--yes", expect=7).err
+    assert "replace vm/k0s-worker-1" in product.run("recover", "--rekey", "--yes", expect=7).err
+    assert "recover --rekey" in product.run("replace", "vm/k0s-worker-1", "--yes", expect=7).err
+    product.run("recover", "--rekey", "--yes")
+    product.run("resume", "--yes")
+    assert product.status()["status"] == "completed"
+    assert load(product)["pending_operations"] == {}
+    assert keys(product)["mylaptop"][1] in peers_on_host(product, "k0s-worker-1")
+    product.run("validate")

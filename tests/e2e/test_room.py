@@ -99,7 +99,7 @@ def test_a_cluster_whose_controllers_are_all_gone_is_made_anew(product: Product)
     assert vm_of(product, "k0s-controller")["status"] == "deleted"
     product.run("resume", "--yes")
     assert product.status()["status"] == "completed"
-    assert messages(product, "vm_deleted") == ["gone, and to be made anew"]
+    assert messages(product, "vm_deleted") == ["gone, and to be recreated"]
     assert messages(product, "workers_reset") == [
         "no controller of their cluster is left; k0s goes from k0s-worker-1"
     ]

@@ -62,14 +62,33 @@ def test_a_submission_that_azure_still_works_on_is_pending(seen: str, act: Act) 
         refuse(document(data).state, act)
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_what_needs_the_lost_key_of_the_workstation_does_not_begin(act: Act) -> None:
-    """It would be pending for good: new keys are excluded by what is pending, and it cannot end without them."""
+def locked_out() -> dict[str, Any]:
     data = complete()
     del data["wireguard"]["peers"]["mylaptop"]["private_key"]
     for vm in data["azure_resources"]["virtual_machines"].values():
         vm |= {"host_key": "ssh-ed25519 AAAA", "id": "/subscriptions/x/vm"}
-    if act in ("replace", "repair", "rollback"):
+    return data
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_new_key_for_one_that_is_lost_waits_for_nothing_that_waits_for_it(name: str) -> None:
+    data = locked_out()
+    data["pending_operations"] = {
+        name: {"kind": TABLE[name].kind, "target": "x", "started_at": "2025-01-07T15:30:00Z", "details": {}}
+    }
+    if name in ("repair", "rollback", "destroy"):
+        # The first two do not begin without the key.
+        with pytest.raises(StateError, match="pending"):
+            refuse(document(data).state, "rekey")
+    else:
+        refuse(document(data).state, "rekey")
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_needs_the_lost_key_of_the_workstation_does_not_begin(act: Act) -> None:
+    """It would be pending for good: new keys are excluded by what is pending, and it cannot end without them."""
+    data = locked_out()
+    if act in ("repair", "rollback"):
         with pytest.raises(StateError, match="is lost") as caught:
             refuse(document(data).state, act)
         assert (caught.value.hint or "").endswith("k0rdent-azure recover --rekey")

@@ -37,6 +37,11 @@ def incarnation(type_: str, body: Mapping[str, object]) -> str:
     return without_comment(text(mapping(body, "properties"), TOLD_APART[_SSH_KEY][0]))
 
 
+def can_change(resource_id: str) -> bool:
+    """Whether what tells it apart can be changed in place: another SSH key proves no other incarnation."""
+    return f"/{_SSH_KEY}/" in resource_id.lower()
+
+
 def without_comment(public_key: str) -> str:
     """An OpenSSH public key's type and key."""
     return " ".join(public_key.split()[:2])

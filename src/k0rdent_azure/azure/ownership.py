@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from k0rdent_azure.azure.incarnations import can_change
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, tag
 
 
@@ -58,10 +59,13 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
     """
     deployment, lineage = tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE)
     known = owner.recorded.get(resource_id.lower())
-    contradiction = _contradiction(owner, deployment, lineage, guid, known)
+    contradiction = _contradiction(owner, deployment, lineage)
     if contradiction is not None:
         return contradiction
-    if deployment and _has_lineage(owner, lineage, known):
+    is_tagged = bool(deployment) and _has_lineage(owner, lineage, known)
+    if guid and known and guid.lower() != known.lower() and not (is_tagged and can_change(resource_id)):
+        return f"another one took its name: its id in Azure is {guid}, the recorded one is {known}"
+    if is_tagged:
         return Proof.TAGS
     if known and guid is None:
         return Proof.DOUBTFUL
@@ -72,15 +76,11 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
 
 def is_anothers(owner: Owner, tags: Mapping[str, str]) -> bool:
     """Whether tags name another deployment or another lineage."""
-    return _contradiction(owner, tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE), None, None) is not None
+    return _contradiction(owner, tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE)) is not None
 
 
-def _contradiction(
-    owner: Owner, deployment: str, lineage: str, guid: str | None, known: str | None
-) -> str | None:
-    """What shows that it is not `owner`'s, whatever else speaks for it."""
-    if guid and known and guid.lower() != known.lower():
-        return f"another one took its name: its id in Azure is {guid}, the recorded one is {known}"
+def _contradiction(owner: Owner, deployment: str, lineage: str) -> str | None:
+    """What tags say that shows that it is not `owner`'s, whatever else speaks for it."""
     if deployment and deployment != owner.deployment_id:
         return f"it carries the tag of {deployment}"
     if lineage and owner.lineage is not None and lineage != owner.lineage:

@@ -98,9 +98,9 @@ class _Recovery:
         findings = Findings(found, plan, place, state, kept, lost, requests)
         self._finish(findings, data, told.kubeconfig)
         if take_over and not self._args.dry_run:
-            await self._announce(outside, found, state)
+            await self._announce(found, state)
 
-    async def _announce(self, outside: Outside, found: Discovery, state: State) -> None:
+    async def _announce(self, found: Discovery, state: State) -> None:
         """Let the copy that this one takes over from know of it at once, not only with the next change.
 
         The state is written: that Azure could not be told now takes nothing away from that.
@@ -112,11 +112,15 @@ class _Recovery:
 
         if found.vnet is None:
             return
+        deployment = state.metadata.deployment_id
+        outside = search.reach(self._workspace, self._file, self._args.cloud, deployment=deployment)
         mark = mark_for(state, "recover --take-over", clock=outside.clock)
         try:
             await merge_tags(outside.arm, text(found.vnet, "id"), mark.tags)
         except AzureError as error:
             self._say(f"Azure could not be told of it yet ({error.message}); the next change here tells it")
+        finally:
+            await outside.arm.close()
 
     async def _look_around(self, outside: Outside, found: Discovery, plan: Wanted) -> tuple[Workplace, Told]:
         from k0rdent_azure.config.topology import laptop_ip
@@ -156,6 +160,7 @@ class _Recovery:
             kcm_version=told.kcm_version,
             kcm_components=told.kcm.components if told.kcm else {},
             kcm_release=told.kcm.release if told.kcm else None,
+            children=told.children,
             config_file=self._workspace.config_path.name if same else None,
             config_digest=self._file.digest if same and self._file else None,
             durations=inherited(self._workspace.archive_dir, plan.config.azure.cloud),

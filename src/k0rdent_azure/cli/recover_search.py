@@ -35,8 +35,13 @@ def configuration_file(workspace: Workspace) -> LoadedConfig | None:
         return None
 
 
-def reach(workspace: Workspace, file: LoadedConfig | None, cloud: str | None) -> Outside:
-    """The cloud to ask: `cloud`, else that of the configuration, else the rehearsal where one was made here."""
+def reach(
+    workspace: Workspace, file: LoadedConfig | None, cloud: str | None, *, deployment: str = ""
+) -> Outside:
+    """The cloud to ask: `cloud`, else that of the configuration, else the rehearsal where one was made here.
+
+    Requests carry the id of the `deployment`, once it is known.
+    """
     from k0rdent_azure.cli.cloud import outside
     from k0rdent_azure.config.model import AzureSettings, ClusterSettings, Config, NodePool, VmSize, VmSizing
 
@@ -53,7 +58,7 @@ def reach(workspace: Workspace, file: LoadedConfig | None, cloud: str | None) ->
         vm_sizing=VmSizing(controller=size, worker=size),
         cluster=ClusterSettings(controllers=none, workers=none),
     )
-    return outside(asked, workspace)
+    return outside(asked, workspace, deployment=deployment, command="recover")
 
 
 async def search(

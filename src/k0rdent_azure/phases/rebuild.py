@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.discovery import Discovery
+from k0rdent_azure.azure.incarnations import number
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.resources import security_rules
+from k0rdent_azure.azure.sight import NETWORK, NIC, SECURITY_GROUP
 from k0rdent_azure.clock import Clock, azure_timestamp, timestamp
 from k0rdent_azure.config import forms
 from k0rdent_azure.config.topology import LAPTOP, Host, hosts, k0s_role, laptop_ip
@@ -23,6 +25,7 @@ from k0rdent_azure.phases.rebuild_config import Wanted
 from k0rdent_azure.state.document import load_state
 from k0rdent_azure.state.model import (
     ArmDeployment,
+    ChildCluster,
     ClusterNode,
     Component,
     Durations,
@@ -41,7 +44,7 @@ class Workplace:
     """What the workspace and the hosts still had.
 
     `laptop` is the workstation's WireGuard pair; `has_vpn` whether its interface is up; `kcm` is None where nobody
-    could be asked, else its readiness, version and components.
+    could be asked, else its readiness, version and components, and so are `children`, the clusters that it manages.
     """
 
     ssh_key_path: str
@@ -55,6 +58,7 @@ class Workplace:
     kcm_version: str | None = None
     kcm_release: str | None = None
     kcm_components: Mapping[str, Component] = field(default_factory=dict)
+    children: Sequence[ChildCluster] | None = None
     config_file: str | None = None
     config_digest: str | None = None
     durations: Durations | None = None
@@ -127,11 +131,19 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     # A destroy deletes by these ids, and an interface of another name is another's.
     nic = f"/{plan.names.nic(host.name)}".lower()
     vm.nic_id = next((id_ for each in nics if (id_ := text(each, "id")).lower().endswith(nic)), None)
+    if vm.nic_id is not None:
+        vm.nic_guid = _told_guid(found, NIC, plan.names.nic(host.name))
     vm.provisioning_state = text(properties, "provisioningState") or None
     vm.power_state = found.power.get(vm.id.lower()) or None
     vm.created_at = azure_timestamp(text(properties, "timeCreated"))
     vm.last_checked = now
     return vm
+
+
+def _told_guid(found: Discovery, type_: str, name: str) -> str | None:
+    """The id of a resource's incarnation as the record's outputs tell it."""
+    told = found.record.guids if found.record else {}
+    return _formed(told.get(f"{type_}/{name}".lower(), ""), forms.is_uuid)
 
 
 def _formed(value: str, is_good: Callable[[str], bool]) -> str | None:
@@ -210,9 +222,12 @@ def _mark_made(found: Discovery, plan: Wanted, resources: dict[str, object]) -> 
         _section(network, part).update(status=status, **({"id": f"{base}/{path}"} if made else {}))
     if made:
         _section(network, "nsg")["rules_count"] = len(security_rules(plan.config))
-    guid = text(mapping(found.vnet or {}, "properties"), "resourceGuid")
-    if guid:
-        _section(network, "vnet")["guid"] = guid
+    for part, guid in (
+        ("vnet", number(NETWORK, found.vnet or {})),
+        ("nsg", number(SECURITY_GROUP, found.nsg or {}) or _told_guid(found, SECURITY_GROUP, names.nsg)),
+    ):
+        if guid and made:
+            _section(network, part)["guid"] = guid
 
 
 def _fill_standing(metadata: dict[str, object], found: Discovery) -> None:
@@ -300,6 +315,9 @@ def _fill_k0rdent(data: dict[str, object], place: Workplace, now: str) -> None:
         section["status"] = "ready"
     if place.kcm_release is not None:
         section["release"] = place.kcm_release
+    if place.children is not None:
+        children = [_plain(each) for each in place.children]
+        section.update(children=children, children_checked_at=now)
     if place.kcm_components:
         section["components"] = {name: _plain(each) for name, each in place.kcm_components.items()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from k0rdent_azure.clock import Clock
 from k0rdent_azure.cluster import kcm, kubeconfig
+from k0rdent_azure.cluster.children import children
 from k0rdent_azure.cluster.kcm import CommandOutput, Readiness
 from k0rdent_azure.config.topology import hosts
 from k0rdent_azure.errors import ClusterError, HostError, K0rdentAzureError
@@ -18,6 +19,7 @@ from k0rdent_azure.hosts.keys import fingerprint
 from k0rdent_azure.hosts.ssh import SshRunner, Target
 from k0rdent_azure.phases.context import Outside
 from k0rdent_azure.phases.rebuild_config import Wanted
+from k0rdent_azure.state.model import ChildCluster
 
 KNOWN_HOSTS = "./k0sctl-config/known_hosts"
 
@@ -45,6 +47,7 @@ class Told:
     kubeconfig: str | None = field(default=None, repr=False)
     kcm: Readiness | None = None
     kcm_version: str | None = None
+    children: Sequence[ChildCluster] | None = None
 
 
 def pins(workspace: Path, plan: Wanted) -> dict[str, str]:
@@ -108,6 +111,8 @@ async def _ask_leader(
         if with_kubeconfig:
             result = await ssh.run(leader, kubeconfig.COMMAND, check=False)
             told.kubeconfig = _kubeconfig(plan, result.stdout) if result.exit_status == 0 else None
+        if told.kcm_version is not None:
+            told.children = await children(kubectl)
     except (ClusterError, HostError) as error:
         told.silent["kcm"] = error.message
 

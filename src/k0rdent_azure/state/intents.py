@@ -203,8 +203,10 @@ TABLE: Mapping[
 def refuse(state: State, act: Act, *, program: str = PROGRAM) -> None:
     """Raise StateError if `act` has to wait for something pending; `program` begins this workspace's commands.
 
-    So it has for a new key of the workstation, if that was lost: what begins without one excludes it, and cannot end.
+    So it has for a new key of the workstation, if that was lost: what begins without one cannot end. That key waits for
+    nothing that cannot go on without it.
     """
+    is_locked_out = _is_locked_out(state)
     if state.metadata.deployment_status in ("destroying", "destroyed") and act != "destroy":
         raise StateError(
             f"{state.metadata.deployment_id} is {state.metadata.deployment_status}",
@@ -212,20 +214,24 @@ def refuse(state: State, act: Act, *, program: str = PROGRAM) -> None:
         )
     for name, target in _pending(state).items():
         intent = TABLE.get(name)
+        if is_locked_out and act == "rekey" and intent in _LEFT_ALONE:
+            continue
         if intent is not None and act in intent.excludes:
             raise StateError(
                 f"{intent.words} is pending ({target}), and it cannot be combined with {_WORDS[act]}",
                 hint=f"finish that first: {program} {intent.finish}",
             )
-    if act in _NEED_THE_KEY and _is_locked_out(state):
+    if act in _NEED_THE_KEY and is_locked_out:
         raise StateError(
             f"the WireGuard key of this workstation is lost, and {_WORDS[act]} needs it",
             hint=f"give the VMs a new one first: {program} {REKEY.finish}",
         )
 
 
-#: What reaches the hosts at its end.
-_NEED_THE_KEY = _acts("replace", "repair", "rollback")
+#: What reaches the hosts at its end. A replacement does, too, and is how a host goes that would keep the key from all.
+_NEED_THE_KEY = _acts("repair", "rollback")
+#: What a new key leaves alone: a VM that goes comes back with it, and one that is still being made has to answer first.
+_LEFT_ALONE = (REMOVAL, SUBMISSION)
 
 
 def _is_locked_out(state: State) -> bool:
