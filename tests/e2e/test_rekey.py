@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from k0rdent_azure.hosts.keys import wireguard_keypair
 from tests.e2e.conftest import Product, end
 from tests.e2e.test_deployment import load
 
@@ -128,4 +129,22 @@ def test_a_host_that_is_silent_for_good_does_not_keep_a_new_key_from_the_others(
     assert product.status()["status"] == "completed"
     assert load(product)["pending_operations"] == {}
     assert keys(product)["mylaptop"][1] in peers_on_host(product, "k0s-worker-1")
+    product.run("validate")
+
+
+def test_who_was_given_another_key_elsewhere_is_told_so(product: Product) -> None:
+    """As by another copy of the workspace: the hosts know a key that this state does not have."""
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    new = wireguard_keypair()
+    path, (private, public) = product.workspace / "deployment-state.yaml", keys(product)["mylaptop"]
+    path.write_text(path.read_text().replace(private, new.private).replace(public, new.public))
+    refused = product.run("replace", "vm/k0s-worker-1", "--yes", expect=7).err
+    # The new one was made with the key that the state has.
+    assert "no WireGuard handshake with k0s-controller within" in refused
+    assert "the WireGuard keys of k0s-controller are not those of the state" in refused
+    assert "recover --rekey" in refused
+    assert new.private not in refused
+    product.run("recover", "--rekey", "--yes")
+    product.run("resume", "--yes")
     product.run("validate")

@@ -7,7 +7,7 @@ for it included. What may not be read (403) is left out and named in `unread`; o
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from k0rdent_azure.azure import deployments, inventory, versions
@@ -147,11 +147,12 @@ async def discover(reader: Reader, found: Candidate, known: Owner | None = None)
     """Everything about one deployment: the record, the network, the VMs with their power, the addresses.
 
     At most six requests. Without a record also the security group, which holds what the configuration said of it. What
-    lost its tags is found too if it is `known`, by the incarnation's id.
+    lost its tags is found too if it is `known`, or told by the record, by the incarnation's id.
     """
     scope = None if found.owned else found.group
     target = DeploymentTarget(reader.subscription, found.deployment_id, scope)
     record = await reader.allowed("the deployment record", deployments.get(reader.client, target), None)
+    known = _with_record(reader.subscription, found, record, known)
     vnets = await _ours(reader, found, known, "Network/virtualNetworks", versions.NETWORK)
     vnet = (vnets or {}).get(f"{found.deployment_id}{_SUFFIX}")
     anchor = texts(vnet, "tags") if vnet else {}
@@ -179,6 +180,21 @@ async def discover(reader: Reader, found: Candidate, known: Owner | None = None)
         vms_unread=vms is None,
         addresses_unread=addresses is None,
     )
+
+
+def _with_record(
+    subscription: str, found: Candidate, record: DeploymentView | None, known: Owner | None
+) -> Owner | None:
+    """Who is `known`, with the ids of the incarnations that the newest submission made: the record's outputs."""
+    if record is None or not record.guids:
+        return known
+    base = f"{inventory.group_id(subscription, found.group)}/providers"
+    told = {f"{base}/{part}".lower(): guid for part, guid in record.guids.items()}
+    if known is None:
+        return Owner(found.deployment_id, record.lineage or None, told)
+    if known.lineage not in (None, record.lineage):
+        return known
+    return replace(known, recorded={**known.recorded, **told})
 
 
 async def _ours(

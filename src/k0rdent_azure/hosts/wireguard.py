@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from k0rdent_azure.config import forms
 from k0rdent_azure.errors import HostError
 
+#: What a host says of its interface, its private key included: for `parse_dump` and `dumped_public_key` only.
+HOST_DUMP = "sudo -n wg show wg0 dump"
 #: Seconds; the value that wg(8) recommends behind NAT.
 KEEPALIVE = 25
 
@@ -148,6 +150,12 @@ def private_key_in_dump(text: str) -> str | None:
     """The interface's own private key: the first column of the first line of `wg show IF dump`."""
     key = text.partition("\n")[0].partition("\t")[0].strip()
     return key if key and key != "(none)" else None
+
+
+def dumped_public_key(text: str) -> str:
+    """The interface's own public key from the same dump; "" if it has none."""
+    columns = text.partition("\n")[0].split("\t")
+    return columns[1] if len(columns) == 4 else ""
 
 
 def parse_dump(text: str) -> dict[str, PeerStatus]:

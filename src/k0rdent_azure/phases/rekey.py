@@ -16,7 +16,7 @@ from k0rdent_azure.errors import HostError, HostUnreachableError, StateError
 from k0rdent_azure.hosts.host_facts import WIREGUARD_CONFIG
 from k0rdent_azure.hosts.keys import wireguard_keypair, wireguard_public_from_private
 from k0rdent_azure.hosts.ssh import Target
-from k0rdent_azure.hosts.wireguard import additional_peer, host_config, parse_dump
+from k0rdent_azure.hosts.wireguard import HOST_DUMP, additional_peer, host_config, parse_dump
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.preparation import WITHOUT_KEYS
 from k0rdent_azure.phases.vpn_setup import VpnSetup
@@ -30,7 +30,6 @@ INSTALL = (
     f"sudo -n sh -c 'install -m 0600 /dev/stdin {WIREGUARD_CONFIG}.new"
     f" && mv -f {WIREGUARD_CONFIG}.new {WIREGUARD_CONFIG} && systemctl restart wg-quick@wg0'"
 )
-LOOK = "sudo -n wg show wg0 dump"
 
 PrivateKeys = Mapping[str, str]
 
@@ -173,7 +172,7 @@ async def _confirm(ctx: Context, there: Sequence[Host]) -> None:
         return
     public = ctx.state.wireguard.peers[LAPTOP].public_key if ctx.state.wireguard else ""
     for host in there:
-        dump = (await ctx.ssh.run(_target(ctx, host), LOOK)).stdout
+        dump = (await ctx.ssh.run(_target(ctx, host), HOST_DUMP)).stdout
         if public not in parse_dump(dump):
             raise HostError(f"{host.name} does not have the new key", hint="run the command again")
 

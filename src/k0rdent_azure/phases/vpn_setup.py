@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from k0rdent_azure.clock import timestamp
 from k0rdent_azure.config.topology import LAPTOP, Host
 from k0rdent_azure.errors import CommandFailedError, HostError
-from k0rdent_azure.hosts.wireguard import LaptopPeer, PeerStatus, laptop_config
+from k0rdent_azure.hosts.wireguard import (
+    HOST_DUMP,
+    LaptopPeer,
+    PeerStatus,
+    dumped_public_key,
+    laptop_config,
+    parse_dump,
+)
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import write_private_if_changed
 from k0rdent_azure.state.model import PhaseName, WireGuard
@@ -115,7 +124,7 @@ class VpnSetup:
                 break
             looks += 1
             if ctx.clock.monotonic() - started > HANDSHAKE_WAIT and looks >= LOOKS_BEFORE_GIVING_UP:
-                self._give_up(ctx, sorted(set(keys.values()) - set(alive)))
+                await self._give_up(ctx, wireguard, sorted(set(keys.values()) - set(alive)))
             await ctx.sleep(ctx.config.timeouts.wireguard_connect_wait)
         self._record_connected(ctx)
 
@@ -137,14 +146,44 @@ class VpnSetup:
             if not already:
                 ctx.event(tx, "vpn_connected", f"WireGuard handshakes with all {len(ctx.hosts)} hosts")
 
-    def _give_up(self, ctx: Context, silent: list[str]) -> None:
+    async def _give_up(self, ctx: Context, wireguard: WireGuard, silent: list[str]) -> None:
         with ctx.commit() as tx:
             tx.laptop_config.update(status="disconnected", last_checked=ctx.now)
         names = ", ".join(silent)
+        ours = wireguard.peers[LAPTOP].public_key
+        told = await _keys_on_hosts(ctx, silent)
+        closed = [
+            name
+            for name, (own, accepted) in told.items()
+            if ours not in accepted or own != wireguard.peers[name].public_key
+        ]
+        why = f"; the WireGuard keys of {', '.join(closed)} are not those of the state" if closed else ""
+        port = ctx.config.network.wireguard_port
         raise HostError(
-            f"no WireGuard handshake with {names} within {HANDSHAKE_WAIT:.0f} s",
-            hint=f"check that UDP port {ctx.config.network.wireguard_port} may leave this network, then resume",
+            f"no WireGuard handshake with {names} within {HANDSHAKE_WAIT:.0f} s{why}",
+            hint="give this workstation a new key: k0rdent-azure recover --rekey"
+            if closed
+            else f"check that UDP port {port} may leave this network, then resume",
         )
+
+
+async def _keys_on_hosts(ctx: Context, names: Iterable[str]) -> dict[str, tuple[str, Collection[str]]]:
+    """The host's own public key, and those that it accepts, of each host that tells over its public address."""
+    vms = ctx.state.azure_resources.virtual_machines
+    asked = [host for host in ctx.hosts if host.name in names and host.name in vms]
+    answers = await asyncio.gather(
+        *(ctx.ssh.run(ctx.public_target(host, vms[host.name]), HOST_DUMP) for host in asked),
+        return_exceptions=True,
+    )
+    told: dict[str, tuple[str, Collection[str]]] = {}
+    for host, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, BaseException):
+            # Why it is silent cannot be found out then; that it is, is told.
+            if not isinstance(answer, HostError):
+                raise answer
+        elif own := dumped_public_key(answer.stdout):
+            told[host.name] = own, parse_dump(answer.stdout)
+    return told
 
 
 def _endpoint(ctx: Context, host: Host) -> str:
