@@ -198,6 +198,22 @@ def test_tags_and_hosts_are_enough(product: Product) -> None:
     assert differing(before, load(product)) == only_in_the_record
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(product: Product, is_ours: bool) -> None:
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    before = lose(product)
+    change = ("tags-removed", "--resource") if is_ours else ("vm-replaced", "--vm")
+    product.run("rehearse", "fault", *change, "k0s-worker-1")
+    product.run("recover", "--from-azure", "--trust-hosts", "--yes")
+    vms = [state["azure_resources"]["virtual_machines"]["k0s-worker-1"] for state in (before, load(product))]
+    assert (vms[1].get("vm_id") == vms[0]["vm_id"]) is is_ours
+    if is_ours:
+        product.run("destroy", "--yes")
+    else:
+        assert "not this deployment's" in product.run("destroy", "--yes", expect=6).err
+
+
 def test_without_the_ssh_key_what_is_known_stands_and_destroy_works(product: Product) -> None:
     product.init("single-node")
     product.run("deploy", "--yes")

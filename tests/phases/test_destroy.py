@@ -92,6 +92,7 @@ def everything(made: Stage) -> set[str]:
         ("foreign-vm", {"tags": THEIRS}, "somebodys-vm"),
         ("vm-replaced", {"vm": VM}, VM),
         ("vm-replaced", {"vm": VM, "tags": THEIRS}, VM),
+        ("vm-replaced", {"vm": VM, "tags": "copied"}, VM),
         ("tag-added", {"resource": VM, "tag": THEIRS}, VM),
         ("tag-added", {"resource": VM, "tag": f"{TAG_LINEAGE}=00000000-0000-4000-8000-000000000000"}, VM),
     ],
@@ -283,6 +284,7 @@ async def test_a_group_that_is_going_already_is_waited_for(tmp_path: Path) -> No
     [
         ("vm-replaced", {"vm": VM}, VM),
         ("vm-replaced", {"vm": VM, "tags": THEIRS}, VM),
+        ("vm-replaced", {"vm": VM, "tags": "copied"}, VM),
         ("tag-added", {"resource": VM, "tag": THEIRS}, VM),
         ("tag-added", {"resource": f"{VM}VMNic", "tag": THEIRS}, f"{VM}VMNic"),
         ("tag-added", {"resource": "k0rdent-abcd1234-nsg", "tag": THEIRS}, "k0rdent-abcd1234-nsg"),

@@ -60,11 +60,11 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
     deployment, lineage = tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE)
     known = owner.recorded.get(resource_id.lower())
     contradiction = _contradiction(owner, deployment, lineage)
-    if contradiction is not None:
-        return contradiction
-    is_tagged = bool(deployment) and _has_lineage(owner, lineage, known)
+    is_tagged = contradiction is None and bool(deployment) and _has_lineage(owner, lineage, known)
     if guid and known and guid.lower() != known.lower() and not (is_tagged and can_change(resource_id)):
         return f"another one took its name: its id in Azure is {guid}, the recorded one is {known}"
+    if contradiction is not None:
+        return contradiction
     if is_tagged:
         return Proof.TAGS
     if known and guid is None:

@@ -6,16 +6,21 @@ Whoever is about to delete, stop or overwrite something looks here first: a name
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 
 from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.incarnations import without_comment
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, is_anothers, judge
 from k0rdent_azure.azure.sight import ADDRESS, DISK, NETWORK, NIC, SECURITY_GROUP, SSH_KEY, VM, Part, Sight
+from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StrangerError
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.state.model import State
+
+#: What a time in the state leaves out.
+WHOLE_SECOND = timedelta(seconds=1)
 
 
 async def look(ctx: Context) -> Sight:
@@ -84,7 +89,8 @@ def is_unmarked(state: State) -> bool:
 async def strangers(ctx: Context, seen: Sight, parts: Iterable[Part]) -> list[Stranger]:
     """Those under the names of `parts` that are not ours; what is not there is none.
 
-    Only where tags prove nothing and an id was recorded, the incarnations of that type are read: one list.
+    The incarnations of a type are read only where an id was recorded and tags prove nothing, or a resource that has
+    them is younger than ours: one list.
     """
     found = [resource for part in parts if (resource := seen.find(part)) is not None]
     judged = await verdicts(ctx, seen, found)
@@ -95,6 +101,11 @@ async def verdicts(ctx: Context, seen: Sight, found: Iterable[ResourceView]) -> 
     """By id, the proof that a resource is ours, or in words why it is not. Requests are as for `strangers`."""
     owner, names, each_of = owner_of(ctx.state), ctx.names, list(found)
     judged = {each.id: _judge(owner, names, each, seen, None) for each in each_of}
+    seen_at = _seen_at(ctx.state)
+    for each in each_of:
+        key = each.id.lower()
+        if judged[each.id] is Proof.TAGS and owner.recorded.get(key) and _is_younger(each, seen_at.get(key)):
+            judged[each.id] = Proof.DOUBTFUL
     doubtful = {each.type.lower() for each in each_of if judged[each.id] is Proof.DOUBTFUL}
     for type_ in sorted(doubtful):
         guids = await inventory.incarnations(ctx.arm, *_place(ctx), type_)
@@ -103,6 +114,28 @@ async def verdicts(ctx: Context, seen: Sight, found: Iterable[ResourceView]) -> 
                 judged[each.id] = _judge(owner, names, each, seen, guids.get(each.id.lower(), ""))
     unread = "it has no tag of this deployment, and its id in Azure could not be read"
     return {key: unread if verdict is Proof.DOUBTFUL else verdict for key, verdict in judged.items()}
+
+
+def _seen_at(state: State) -> dict[str, str]:
+    """By ARM id in lower case, a time at which the recorded incarnation was there already."""
+    azure = state.azure_resources
+    found: dict[str | None, str | None] = {}
+    for vm in azure.virtual_machines.values():
+        found.update(dict.fromkeys((vm.id, vm.nic_id, vm.public_ip_id), vm.created_at))
+    if azure.network is not None and azure.resource_group is not None:
+        shared = (azure.network.vnet.id, azure.network.nsg.id)
+        found.update(dict.fromkeys(shared, azure.resource_group.created_at))
+    return {key.lower(): moment for key, moment in found.items() if key and moment}
+
+
+def _is_younger(resource: ResourceView, seen_at: str | None) -> bool:
+    """Whether it was made after ours was seen: tags can be copied. Two clocks differ, so it is a reason to look."""
+    if seen_at is None or not resource.created:
+        return False
+    try:
+        return parse_timestamp(resource.created) > parse_timestamp(seen_at) + WHOLE_SECOND
+    except ValueError:
+        return True
 
 
 async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[str, VmView], list[Stranger]]:
