@@ -93,8 +93,9 @@ async def test_a_group_is_never_called_gone_without_asking(tmp_path: Path) -> No
         await made.destroy()
         asked = made.requests()[before:]
         group = made.world.subscription_id, made.names.resource_group
-        assert asked[0] == "GET /subscriptions/{}/resourceGroups/{}/resources".format(*group)
-        assert asked[1] == "GET /subscriptions/{}/resourceGroups/{}".format(*group)
+        # The list, which shows what other copies have announced, right before the act.
+        assert asked[0] == "GET /subscriptions/{}/resourceGroups/{}".format(*group)
+        assert asked[1] == "GET /subscriptions/{}/resourceGroups/{}/resources".format(*group)
         assert asked[2] == "DELETE /subscriptions/{}/resourceGroups/{}".format(*group)
         assert asked[-2] == "GET /subscriptions/{}/resourceGroups/{}".format(*group)
         assert asked[-1].startswith("DELETE")

@@ -254,15 +254,18 @@ async def test_a_list_that_cannot_be_read_is_no_empty_list(
         assert everything(made) == before
 
 
+@pytest.mark.parametrize("look_again", [True, False])
 async def test_what_comes_after_the_confirmation_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look_again: bool
 ) -> None:
+    """Where somebody was asked, however fast the answer came; else once the look is old."""
     async with deployed(tmp_path) as made, made.run("destroy") as ctx:
         seen = await destroy.foresee(ctx)
-        monkeypatch.setattr(sight, "HOLDS", 0.0)
+        if not look_again:
+            monkeypatch.setattr(sight, "HOLDS", 0.0)
         happens(made, "foreign-resource", resource="latecomer")
         with pytest.raises(StrangerError, match=r"since you confirmed.*latecomer"):
-            await destroy.destroy(ctx, seen)
+            await destroy.destroy(ctx, seen, look_again=look_again)
         assert deletions(made) == []
 
 

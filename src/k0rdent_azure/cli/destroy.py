@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         snapshot_before(workspace, "destroy")
 
         async def work(ctx: Context) -> None:
-            await _destroy(ctx, confirmed)
+            await _destroy(ctx, confirmed, look_again=not args.yes)
 
         try:
             supervise(workspace, config, names, args=args, work=work)
@@ -111,14 +111,14 @@ def _words(args: argparse.Namespace) -> str:
     return " ".join(["destroy", *given])
 
 
-async def _destroy(ctx: Context, confirmed: Parting) -> None:
+async def _destroy(ctx: Context, confirmed: Parting, *, look_again: bool) -> None:
     import asyncio
 
     from k0rdent_azure.phases.begin import end_run
     from k0rdent_azure.phases.destroy import destroy
 
     try:
-        await destroy(ctx, confirmed)
+        await destroy(ctx, confirmed, look_again=look_again)
     except K0rdentAzureError as error:
         end_run(ctx, type(error).__name__)
         raise

@@ -71,10 +71,10 @@ def _likely_there(state: State) -> list[str]:
     return [name for name, vm in vms.items() if vm.status not in ("pending", "deleting", "deleted")]
 
 
-async def destroy(ctx: Context, confirmed: Parting) -> None:
+async def destroy(ctx: Context, confirmed: Parting, *, look_again: bool = False) -> None:
     """Remove the VPN interface, all Azure resources, and the key files; leaves the state to be archived.
 
-    `confirmed` is what somebody agreed to. If it is not new any more, or others put something into the group since,
+    `confirmed` is what somebody agreed to. If it is not new any more, or somebody took time to agree (`look_again`),
     Azure is asked again, and nothing that nobody was told of is deleted.
     """
     ctx.outside.ledger.phase = LEDGER_NAME
@@ -96,7 +96,7 @@ async def destroy(ctx: Context, confirmed: Parting) -> None:
         if left_behind:
             ctx.event(tx, "children_abandoned", children.names(left_behind))
     # Nothing that takes its time stands between the look that was confirmed and the deletion.
-    await remove_everything(ctx, confirmed.found)
+    await remove_everything(ctx, confirmed.found, look_again=look_again)
     await _take_vpn_down(ctx)
     _remove_local_files(ctx)
     with ctx.commit() as tx:
@@ -106,7 +106,7 @@ async def destroy(ctx: Context, confirmed: Parting) -> None:
         tx.event("complete", "destroyed", "nothing of this deployment is left in Azure")
 
 
-async def remove_everything(ctx: Context, confirmed: Found) -> None:
+async def remove_everything(ctx: Context, confirmed: Found, *, look_again: bool = False) -> None:
     """Delete what is in Azure, and wait until Azure says that nothing is left. Can be repeated.
 
     Raises StrangerError if something that is not ours would go and is not in `confirmed`.
@@ -118,9 +118,8 @@ async def remove_everything(ctx: Context, confirmed: Found) -> None:
         if tx.resource_group.exists:
             tx.resource_group.update(status="deleting")
         ctx.event(tx, "deletion_started", "asking Azure to delete", resource=ctx.names.resource_group)
-    seconds = await _remove(
-        ctx, confirmed if confirmed.seen.is_fresh else await _again(ctx, confirmed), confirmed
-    )
+    is_new = confirmed.seen.is_fresh and not look_again
+    seconds = await _remove(ctx, confirmed if is_new else await _again(ctx, confirmed), confirmed)
     while not await arm.forget_deployment(ctx):
         # It came to life late, and may have made something since.
         await arm.cancel_active(ctx)

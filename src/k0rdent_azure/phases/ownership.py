@@ -142,9 +142,9 @@ async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[s
     """The VMs of these names as Azure has them now, and those that are not ours, with what is not ours of what
     their deletion takes along. Reads the incarnation of each: two lists, more only for what lost its tags.
     """
-    seen = await fresh(ctx)
     wanted = {name.lower(): name for name in names}
     listed = await inventory.machines(ctx.arm, *_place(ctx))
+    seen = await fresh(ctx)
     there = {wanted[vm.name.lower()]: vm for vm in listed if vm.name.lower() in wanted}
     found = strange_views(ctx.state, there.values())
     strange = {each.id for each in found}

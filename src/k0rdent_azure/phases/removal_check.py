@@ -7,7 +7,7 @@ proven ours goes; if something under our names is not, or somebody uses our netw
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from k0rdent_azure.azure import attachments, inventory
@@ -56,7 +56,14 @@ async def examine(ctx: Context) -> Found:
     changed the deployment since, StrangerError if nothing may be deleted, AzureError if Azure cannot be asked.
     """
     await arm.choose_subscription(ctx)
-    seen = await ownership.look(ctx)
+    own = None
+    if ctx.names.existing_group is None:
+        where = ctx.state.azure_resources.subscription_id or "", ctx.names.resource_group
+        own = await inventory.resource_group(ctx.arm, *where)
+        # The list comes last: what other copies announce stands in it, and nothing is deleted on an older word.
+        seen = await ownership.look(ctx) if own is not None else Sight(exists=False, resources=())
+    else:
+        seen = await ownership.look(ctx)
     if not seen.exists:
         return Found(seen, exists=False, record=await standing.known_record(ctx))
     anchor = seen.find(Part(NETWORK, ctx.names.vnet))
@@ -68,17 +75,13 @@ async def examine(ctx: Context) -> Found:
     record = await standing.known_record(ctx) if mark is None else None
     if mark is not None:
         standing.refuse_newer(ctx, mark)
-    if ctx.names.existing_group is None:
-        return await _own(ctx, seen)
+    if own is not None:
+        return await _own(ctx, seen, own)
     return dataclasses.replace(await _in_theirs(ctx, seen), record=record)
 
 
-async def _own(ctx: Context, seen: Sight) -> Found:
-    where = ctx.state.azure_resources.subscription_id or "", ctx.names.resource_group
-    body = await inventory.resource_group(ctx.arm, *where)
-    if body is None:
-        return Found(seen, exists=False)
-    group = inventory.group_id(*where)
+async def _own(ctx: Context, seen: Sight, body: Mapping[str, object]) -> Found:
+    group = inventory.group_id(ctx.state.azure_resources.subscription_id or "", ctx.names.resource_group)
     owner = ownership.owner_of(ctx.state)
     known = ctx.state.azure_resources.resource_group
     if known is not None and known.id:

@@ -178,10 +178,3 @@ async def announce(ctx: Context, seen: Sight) -> None:
     lineage = ctx.state.metadata.lineage
     own = {TAG_DEPLOYMENT: ctx.names.deployment_id} | ({TAG_LINEAGE: lineage} if lineage else {})
     await inventory.merge_tags(ctx.arm, anchor.id, {**own, **mark(ctx).tags})
-
-
-async def confirm(ctx: Context) -> Sight:
-    """Look again right before something is destroyed: no other run has raised the generation meanwhile."""
-    seen = await ownership.look(ctx)
-    refuse_newer(ctx, seen.mark(ctx.names.vnet))
-    return seen

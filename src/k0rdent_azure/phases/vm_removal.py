@@ -132,8 +132,10 @@ async def remove(ctx: Context, names: Sequence[str]) -> None:
     ours (then none is deleted), BehindError if another run changes the deployment now, AzureError if Azure does not
     delete them in time.
     """
-    await standing.confirm(ctx)
+    # An older look would not do: the new one comes last, with what another run has announced by then.
+    ctx.sight = None
     there, strangers = await ownership.strange_machines(ctx, names)
+    standing.refuse_newer(ctx, (await ownership.fresh(ctx)).mark(ctx.names.vnet))
     strangers += _other_incarnations(ctx.state, there)
     ownership.refuse(strangers, what="no VM was deleted", hint=ownership.IN_THE_WAY)
     for name, vm in there.items():
