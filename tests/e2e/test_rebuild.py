@@ -198,12 +198,19 @@ def test_tags_and_hosts_are_enough(product: Product) -> None:
     assert differing(before, load(product)) == only_in_the_record
 
 
-@pytest.mark.parametrize("is_ours", [True, False])
-def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(product: Product, is_ours: bool) -> None:
+@pytest.mark.parametrize(
+    ("change", "is_ours"),
+    [
+        (("tags-removed", "--resource"), True),
+        (("vm-replaced", "--vm"), False),
+    ],
+)
+def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(
+    product: Product, change: tuple[str, ...], is_ours: bool
+) -> None:
     product.init("minimal")
     product.run("deploy", "--yes")
     before = lose(product)
-    change = ("tags-removed", "--resource") if is_ours else ("vm-replaced", "--vm")
     product.run("rehearse", "fault", *change, "k0s-worker-1")
     product.run("recover", "--from-azure", "--trust-hosts", "--yes")
     vms = [state["azure_resources"]["virtual_machines"]["k0s-worker-1"] for state in (before, load(product))]
@@ -212,6 +219,26 @@ def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(product: Produc
         product.run("destroy", "--yes")
     else:
         assert "not this deployment's" in product.run("destroy", "--yes", expect=6).err
+
+
+def test_a_vm_of_somebodys_with_our_tags_is_not_taken_into_a_state(product: Product) -> None:
+    product.init("minimal")
+    product.run("deploy", "--yes")
+    name = lose(product)["metadata"]["deployment_id"]
+    product.run("rehearse", "fault", "vm-replaced", "--tags", "copied", "--vm", "k0s-worker-1")
+    refused = product.run("recover", "--from-azure", "--trust-hosts", "--yes", expect=6).err
+    assert "k0s-worker-1 carries the tags of" in refused
+    assert product.state_text() == ""
+    # As the hint says.
+    assert "az tag update --operation delete --resource-id /subscriptions/" in refused
+    tag = f"k0rdent-azure-deployment={name}"
+    assert f"--tags {tag}; then run this again" in refused
+    for part in ("k0s-worker-1", "k0s-worker-1VMNic"):
+        product.run(
+            "rehearse", "fault", "tags-removed", "--resource", part, "--tag", "k0rdent-azure-deployment"
+        )
+    product.run("recover", "--from-azure", "--trust-hosts", "--yes")
+    assert "not this deployment's" in product.run("destroy", "--yes", expect=6).err
 
 
 def test_without_the_ssh_key_what_is_known_stands_and_destroy_works(product: Product) -> None:

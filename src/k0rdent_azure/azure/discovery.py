@@ -19,7 +19,7 @@ from k0rdent_azure.azure.ownership import Owner, Proof, judge
 from k0rdent_azure.azure.reading import mapping, text, texts
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark, mark_of, tag
 from k0rdent_azure.config import forms
-from k0rdent_azure.errors import AzureRequestError
+from k0rdent_azure.errors import AzureRequestError, StrangerError
 
 _VNET = "microsoft.network/virtualnetworks"
 _SUFFIX = "-vnet"
@@ -152,19 +152,20 @@ async def discover(reader: Reader, found: Candidate, known: Owner | None = None)
     scope = None if found.owned else found.group
     target = DeploymentTarget(reader.subscription, found.deployment_id, scope)
     record = await reader.allowed("the deployment record", deployments.get(reader.client, target), None)
-    known = _with_record(reader.subscription, found, record, known)
-    vnets = await _ours(reader, found, known, "Network/virtualNetworks", versions.NETWORK)
+    told = _told_incarnations(reader.subscription, found, record)
+    whose = _Whose(found.deployment_id, _with_record(found, record, known, told), told)
+    vnets = await _ours(reader, found, whose, "Network/virtualNetworks", versions.NETWORK)
     vnet = (vnets or {}).get(f"{found.deployment_id}{_SUFFIX}")
     anchor = texts(vnet, "tags") if vnet else {}
     lineage = (record.lineage if record else "") or tag(anchor, TAG_LINEAGE)
-    listed = await _ours(reader, found, known, "Compute/virtualMachines", versions.COMPUTE)
+    listed = await _ours(reader, found, whose, "Compute/virtualMachines", versions.COMPUTE)
     vms = _of(lineage, listed)
     power = await _power(reader) if vms else {}
-    listed = await _ours(reader, found, known, "Network/publicIPAddresses", versions.NETWORK)
+    listed = await _ours(reader, found, whose, "Network/publicIPAddresses", versions.NETWORK)
     addresses = _of(lineage, listed)
     nsgs: Mapping[str, Body] | None = None
     if record is None or not mapping(record.parameters, "deployment"):
-        nsgs = await _ours(reader, found, known, "Network/networkSecurityGroups", versions.NETWORK)
+        nsgs = await _ours(reader, found, whose, "Network/networkSecurityGroups", versions.NETWORK)
     return Discovery(
         candidate=found,
         subscription=reader.subscription,
@@ -182,23 +183,55 @@ async def discover(reader: Reader, found: Candidate, known: Owner | None = None)
     )
 
 
-def _with_record(
-    subscription: str, found: Candidate, record: DeploymentView | None, known: Owner | None
-) -> Owner | None:
-    """Who is `known`, with the ids of the incarnations that the newest submission made: the record's outputs."""
-    if record is None or not record.guids:
-        return known
+def _told_incarnations(subscription: str, found: Candidate, record: DeploymentView | None) -> dict[str, str]:
+    """What the newest submission made, by the record's outputs: ids of incarnations by ARM id in lower case."""
     base = f"{inventory.group_id(subscription, found.group)}/providers"
-    told = {f"{base}/{part}".lower(): guid for part, guid in record.guids.items()}
+    return {f"{base}/{part}".lower(): guid for part, guid in (record.guids if record else {}).items()}
+
+
+def _with_record(
+    found: Candidate, record: DeploymentView | None, known: Owner | None, told: Mapping[str, str]
+) -> Owner | None:
+    """Who is `known`, with what the record tells, if it is of the same lineage."""
+    lineage = record.lineage if record else ""
     if known is None:
-        return Owner(found.deployment_id, record.lineage or None, told)
-    if known.lineage not in (None, record.lineage):
-        return known
-    return replace(known, recorded={**known.recorded, **told})
+        return Owner(found.deployment_id, lineage or None, told) if told else None
+    return (
+        known if known.lineage not in (None, lineage) else replace(known, recorded={**known.recorded, **told})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """What tells whether something in the group is the deployment's."""
+
+    deployment_id: str
+    known: Owner | None
+    told: Mapping[str, str]
+
+    def is_ours(self, type_: str, item: Body) -> bool:
+        """By its tag, or by what is known. Raises StrangerError if the record tells of another one under its name, and
+        it has our tag all the same: tags can be copied.
+        """
+        resource, guid = text(item, "id"), incarnation(type_, item)
+        is_tagged = _tag(item) == self.deployment_id
+        made = self.told.get(resource.lower(), "")
+        if is_tagged and guid and made and made.lower() != guid.lower():
+            raise StrangerError(
+                f"{type_} {text(item, 'name')} carries the tags of {self.deployment_id}, and is not what was deployed: "
+                f"its id in Azure is {guid}, that one had {made}",
+                resource_id=resource,
+                hint=f"take our tag from it, or move it to another group: az tag update --operation delete "
+                f"--resource-id {resource} --tags {TAG_DEPLOYMENT}={self.deployment_id}; then run this again",
+            )
+        return is_tagged or (
+            self.known is not None
+            and isinstance(judge(self.known, resource, texts(item, "tags"), guid), Proof)
+        )
 
 
 async def _ours(
-    reader: Reader, found: Candidate, known: Owner | None, kind: str, version: str
+    reader: Reader, found: Candidate, whose: _Whose, kind: str, version: str
 ) -> dict[str, Body] | None:
     """The resources of one type in the group that are this deployment's, by name; one list. None: forbidden."""
     group = inventory.group_id(reader.subscription, found.group)
@@ -206,17 +239,7 @@ async def _ours(
     rows: Sequence[Body] | None = await reader.allowed(f"the list of {kind.partition('/')[2]}", listed, None)
     if rows is None:
         return None
-    return {
-        text(item, "name"): item
-        for item in rows
-        if _tag(item) == found.deployment_id
-        or (known is not None and _is_known(known, f"Microsoft.{kind}", item))
-    }
-
-
-def _is_known(known: Owner, type_: str, item: Body) -> bool:
-    verdict = judge(known, text(item, "id"), texts(item, "tags"), incarnation(type_, item))
-    return isinstance(verdict, Proof)
+    return {text(item, "name"): item for item in rows if whose.is_ours(f"Microsoft.{kind}", item)}
 
 
 def newest_mark(record: DeploymentView | None, anchor: Mapping[str, str]) -> Mark | None:
