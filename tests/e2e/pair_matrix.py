@@ -133,18 +133,16 @@ class Pairs:
             # The second needs no state, and none was restored yet.
             there = onward.reach(RESUME)
         yield from _looks(product)
+        if there and second == "destroy":
+            yield "destroy left a state behind"
+        if there:
+            yield from _resumed(onward)
+            there = (product.workspace / STATE).exists()
         if not there:
             yield from _gone(product)
             if not ({"destroy"} & {first, second}) and not _never_begun(product):
                 yield "the deployment is gone, and nobody asked for that"
             return
-        if second == "destroy":
-            yield "destroy left a state behind"
-        for _ in range(RESUMES):
-            if not onward.reach(RESUME):
-                yield "resume does not complete it"
-            if _status(product) == "completed":
-                break
         if COMMANDS[first].base == "drifted" and not onward.reach(REPAIR):
             yield "what had drifted is not repaired"
         yield from _looks(product)
@@ -160,6 +158,15 @@ class Pairs:
         (self.folder / name).rename(kept)
         (self.folder / f"{name}.seen").rename(kept.with_name(f"{kept.name}.seen"))
         return f"its workspace is {kept}"
+
+
+def _resumed(onward: Onward) -> Iterator[str]:
+    """`resume` until it is complete; of what is being destroyed it names the command that finishes that."""
+    for _ in range(RESUMES):
+        if not onward.reach(RESUME):
+            yield "resume does not complete it"
+        if not (onward.product.workspace / STATE).exists() or _status(onward.product) == "completed":
+            return
 
 
 def _taken(product: Forked) -> str:
