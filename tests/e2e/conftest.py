@@ -19,6 +19,8 @@ from k0rdent_azure.rehearsal.arm import conscience
 
 #: Cloud seconds per real second: a deployment of half an hour takes seconds.
 SPEED = "300"
+#: Whether everything runs that `make test` draws a part of: `make test-all`.
+EXHAUSTIVE = os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1"
 #: Real seconds after which a command under test is called hung.
 HUNG = 180
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_kill_matrix import EXHAUSTIVE, matrix
+from tests.e2e.conftest import EXHAUSTIVE
+from tests.e2e.test_kill_matrix import matrix
 
 pytestmark = pytest.mark.e2e
 

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Product, end
+from tests.e2e.conftest import EXHAUSTIVE, Product, end
 from tests.e2e.test_deployment import identity, load
-from tests.e2e.test_kill_matrix import EXHAUSTIVE
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import EXHAUSTIVE
 from tests.e2e.kill_matrix import IN_A_GROUP
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-EXHAUSTIVE = os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import EXHAUSTIVE
 from tests.e2e.pairs import COMMANDS
-from tests.e2e.test_kill_matrix import EXHAUSTIVE, PASSED, matrix
+from tests.e2e.test_kill_matrix import PASSED, matrix
 
 pytestmark = pytest.mark.e2e
 
