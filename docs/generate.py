@@ -1,6 +1,7 @@
 """Remakes the parts of the documentation that follow from the code: `python -m docs.generate [PART…]`.
 
     schema     docs/state-schema.md and the JSON Schema, from state/model.py (quick; a test keeps them current)
+    resources  docs/resources.md, from the ARM template (quick; a test keeps it current)
     calls      the tables in docs/arm-calls.md, measured on the rehearsal cloud (two deployments)
     pictures   docs/images/*.svg, drawn by the program itself (one deployment)
 
@@ -13,7 +14,7 @@ import argparse
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-PARTS = ("schema", "calls", "pictures")
+PARTS = ("schema", "resources", "calls", "pictures")
 
 
 def main() -> None:
@@ -28,6 +29,10 @@ def main() -> None:
 
         put(DOCS / "state-schema.md", "schema", schema())
         JSON_SCHEMA.write_text(json_schema(), encoding="utf-8")
+    if "resources" in parts:
+        from docs.sent import resources
+
+        put(DOCS / "resources.md", "resources", resources())
     if "calls" in parts:
         from docs.rehearsed import calls
 

@@ -47,7 +47,7 @@ MEANINGS = {
     "Metadata.failure": "why it failed; absent otherwise",
     "Metadata.config_digest": "SHA-256 of that file at creation",
     "Run.id": "drawn for each run",
-    "Run.command": "`deploy`, `resume` or `destroy`",
+    "Run.command": "`deploy`, `resume`, `replace`, `rollback`, `recover`, `validate` or `destroy`",
     "Run.host": "the machine that it ran on",
     "Run.pid": "its process",
     "Run.user": "who started it",

@@ -216,7 +216,7 @@ def test_all_faults_are_listed_at_once_from_top_to_bottom() -> None:
 def test_too_many_tags_and_a_vnet_too_small() -> None:
     tags = ", ".join(f"t{number}: x" for number in range(46))
     (fault,) = faults_of(changed(("azure:", f"azure:\n  tags: {{{tags}}}")))
-    assert (fault.path, fault.expected) == ("azure.tags", "at most 45")
+    assert (fault.path, fault.expected) == ("azure.tags", "at most 43")
     found = faults_of(changed(("10.240.0.0/16", "10.240.1.0/30"), ("10.240.1.0/24", "10.240.1.0/30")))
     assert [fault.expected for fault in found if fault.path == "network.vnet_prefix"] == ["/29 or larger"]
 

@@ -110,7 +110,7 @@ def _register_kind(parser: argparse.ArgumentParser, kind: FaultKind) -> None:
     for name in kind.options:
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            help=_OPTIONS[name] + (f" ({kind.defaults[name]})" if name in kind.defaults else ""),
+            help=_help(name, kind.defaults.get(name)),
             type=_TYPES.get(name, str),
             choices=_CHOICES.get(name),
             default=kind.defaults.get(name),
@@ -120,6 +120,12 @@ def _register_kind(parser: argparse.ArgumentParser, kind: FaultKind) -> None:
     parser.add_argument("--times", type=_count, default=1, metavar="N", help="so often (1)")
     parser.add_argument("--always", action="store_true", help="until it is cleared")
     parser.add_argument("--at", type=_count, default=1, metavar="N", help="the Nth from now on (1)")
+
+
+def _help(option: str, default: str | None) -> str:
+    """What the option is; a kind's own default takes the place of the usual one."""
+    text = _OPTIONS[option]
+    return text if default is None else f"{text.partition(' (default: ')[0]} (default: {default})"
 
 
 def run(args: argparse.Namespace, directory: Path) -> None:

@@ -129,7 +129,7 @@ class DriftSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """`metadata:`. `owner` becomes a tag on every resource."""
+    """`metadata:`. `owner` becomes the tag `k0rdent-azure-owner` on every resource."""
 
     version: str = "1.0"
     schema: str = "k0rdent-config"

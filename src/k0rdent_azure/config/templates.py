@@ -136,13 +136,13 @@ metadata:
   version: "1.0"
   schema: "k0rdent-config"
   description: "{summary}"
-  # Becomes the tag `owner` on every resource.
+  # Becomes the tag `k0rdent-azure-owner` on every resource.
   # owner: "alice@example.com"
 
 azure:
   # AzureCloud, AzureUSGovernment, AzureChinaCloud, or rehearsal (a simulated Azure on this machine: no account).
   cloud: "{cloud}"
-  # `az account list-locations --query [].name` lists them.
+  # `az account list-locations --query "[].name"` lists them.
   location: {location}
   # Publisher:Offer:Sku:Version. Arm sizes (a `p` as in D2pls_v6) need an arm64 image, all others an x86-64 one.
   vm_image: "{image}"
