@@ -106,7 +106,7 @@ def test_every_key_that_is_printed_is_documented(shown: Shown) -> None:
 
 
 def test_every_key_that_is_documented_is_printed(shown: Shown) -> None:
-    """The keys of the first level: those outside parentheses, and before a semicolon, after which a condition follows."""
+    """Of the first level: those outside parentheses, and before a semicolon, after which a condition follows."""
     for command, printed in shown.printed.items():
         if command in {*ELSEWHERE, "deploy", "resume"} or not isinstance(printed, dict):
             continue
