@@ -12,11 +12,10 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "k0rdent_azure"
 PACKAGE = "k0rdent_azure"
 
-#: What each room may import of the product. `errors` and `clock` are the ground floor.
-GROUND = {"errors", "clock"}
+#: What each room may import of the product. These are the ground floor.
+GROUND = {"errors", "clock", "nearest"}
 ALLOWED = {
-    "errors": set(),
-    "clock": set(),
+    **{name: set() for name in GROUND},
     "config": {"config"} | GROUND,
     "state": {"state", "config"} | GROUND,
     "azure": {"azure", "state", "config", ""} | GROUND,

@@ -1,10 +1,11 @@
-"""How `--help` looks: as argparse lays it out, as wide as the terminal."""
+"""How the command line is read: options by their full names only, `--help` as wide as the terminal."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Callable
+from typing import NoReturn
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -19,12 +20,29 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with this look, which argparse hands down to the parsers of commands and of their actions."""
+    """A parser with this look, which argparse hands down to the parsers of commands and of their actions.
+
+    An abbreviated option is unknown: `--ye` must not confirm a deletion, and a new option must not change what a
+    script's abbreviation means. Raises UsageError instead of ending the process.
+    """
 
     def __init__(
         self, *, formatter_class: Callable[[str], argparse.HelpFormatter] = HelpFormatter, **options: object
     ) -> None:
-        super().__init__(formatter_class=formatter_class, **options)  # type: ignore[arg-type]
+        super().__init__(formatter_class=formatter_class, **{"allow_abbrev": False, **options})  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        from k0rdent_azure.errors import UsageError
+
+        raise UsageError(f"{self.prog}: {message}", hint=f"see: {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        # argparse has no public way to add to its refusal of a choice.
+        if action.choices is None or value in action.choices:
+            return
+        from k0rdent_azure.cli.advice import unknown_choice
+
+        raise unknown_choice(self, action, str(value))
 
 
 def _columns() -> int:

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from k0rdent_azure.errors import K0rdentAzureError
 
     words = list(sys.argv[1:] if arguments is None else arguments)
-    args = parser(_command(words)).parse_args(words)
+    args = _parsed(words)
     module = importlib.import_module(f"k0rdent_azure.cli.{args.command}")
     try:
         args.workspace = _workspace(args.workspace, make=args.command == "init")
@@ -106,6 +106,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = "this is a bug; with K0RDENT_AZURE_DEBUG=1 the same command shows where"
         return _failed(K0rdentAzureError(f"internal error: {type(error).__name__}", hint=hint), args)
     return code
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """The arguments; what is wrong with the command line is said, and ends the process with 2."""
+    from k0rdent_azure.errors import UsageError
+
+    command = _command(words)
+    root = parser(command)
+    try:
+        args, left = root.parse_known_args(words)
+        if not left:
+            return args
+        error = UsageError(
+            f"too much on the command line: {' '.join(left)[:200]}",
+            hint=f"see: k0rdent-azure {args.command} --help",
+        )
+    except UsageError as refused:
+        error = refused
+    from k0rdent_azure.cli.advice import unknown_option
+    from k0rdent_azure.cli.output import show_error
+
+    # An option that does not exist is the cause where something else seems to be missing or too much.
+    show_error(unknown_option(parser() if command else root, words) or error, as_json="--json" in words)
+    raise SystemExit(UsageError.exit_code)
 
 
 def _failed(error: K0rdentAzureError, args: argparse.Namespace) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
+from k0rdent_azure.nearest import nearest
 from k0rdent_azure.state.identity import fields_of, item_of
 from k0rdent_azure.state.model import State
 
@@ -51,5 +51,4 @@ def _inside(kind: object, value: object, path: list[str]) -> Iterator[UnknownKey
 
 
 def _unknown(path: Sequence[str], fields: Mapping[str, object]) -> UnknownKey:
-    near = difflib.get_close_matches(path[-1].lower()[:100], list(fields), n=1, cutoff=LIKENESS)
-    return UnknownKey(".".join(path), near[0] if near else None)
+    return UnknownKey(".".join(path), nearest(path[-1], fields, likeness=LIKENESS))

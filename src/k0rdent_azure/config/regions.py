@@ -6,9 +6,8 @@ Source: `az account list-locations` names, learn.microsoft.com/azure/reliability
 
 from __future__ import annotations
 
-import difflib
-
 from k0rdent_azure.config.model import CloudName
+from k0rdent_azure.nearest import nearest as nearest_name
 
 _PUBLIC_NAMES = """
     australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral brazilsouth
@@ -41,5 +40,4 @@ def cloud_of(location: str) -> CloudName | None:
 
 def nearest(location: str, cloud: CloudName) -> str | None:
     """The region of `cloud` whose name is closest to `location`."""
-    found = difflib.get_close_matches(location, sorted(REGIONS[cloud]), n=1)
-    return found[0] if found else None
+    return nearest_name(location, sorted(REGIONS[cloud]))

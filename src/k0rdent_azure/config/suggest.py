@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from k0rdent_azure.config.nodes import Node
 from k0rdent_azure.config.reading import describe, shown
 from k0rdent_azure.config.settings import PREFIX, SECTIONS, SETTINGS, VARIABLES
 from k0rdent_azure.config.values import Value
 from k0rdent_azure.errors import Fault
+from k0rdent_azure.nearest import nearest
 
 #: Settings of earlier versions of the ancestor that no longer mean anything.
 OBSOLETE = frozenset(
@@ -30,13 +28,13 @@ def unknown_key(path: str, at: Value) -> Fault:
     parent, _, name = path.rpartition(".")
     while parent and parent not in SECTIONS:
         parent = parent.rpartition(".")[0]
-    nearest = _nearest(name, SECTIONS[parent])
-    if nearest is not None:
-        nearest = f"{parent}.{nearest}" if parent else nearest
+    meant = nearest(name, SECTIONS[parent])
+    if meant is not None:
+        meant = f"{parent}.{meant}" if parent else meant
     else:
         elsewhere = [known for known in SETTINGS if known.rpartition(".")[2] == name.lower()]
-        nearest = elsewhere[0] if len(elsewhere) == 1 else _nearest(path, SETTINGS)
-    suggestion = f"; did you mean {nearest}?" if nearest else ""
+        meant = elsewhere[0] if len(elsewhere) == 1 else nearest(path, SETTINGS)
+    suggestion = f"; did you mean {meant}?" if meant else ""
     allowed = f"one of {', '.join(SECTIONS[parent])}" + (f" below {parent}" if parent else "")
     return at.fault(short_path(path), f"unknown key{suggestion}", expected=allowed)
 
@@ -45,16 +43,9 @@ def unknown_variable(name: str, at: Value) -> Fault:
     if name.startswith(f"{PREFIX}KOF_"):
         message = "kof cannot be set by a variable; use the file or --set kof.KEY=VALUE"
         return at.fault("", message, severity="warning")
-    nearest = _nearest(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in VARIABLES])
-    suggestion = f"; did you mean {PREFIX}{nearest}?" if nearest else ""
+    meant = nearest(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in VARIABLES])
+    suggestion = f"; did you mean {PREFIX}{meant}?" if meant else ""
     return at.fault("", f"no such setting, the variable has no effect{suggestion}", severity="warning")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    found = difflib.get_close_matches(name[:100].lower(), list(known), n=1)
-    if not found:
-        found = difflib.get_close_matches(name[:100], list(known), n=1)
-    return found[0] if found else None
 
 
 def short_path(path: str) -> str:

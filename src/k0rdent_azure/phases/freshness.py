@@ -9,6 +9,7 @@ from typing import Literal
 
 from k0rdent_azure.clock import Clock, parse_timestamp
 from k0rdent_azure.errors import UsageError
+from k0rdent_azure.nearest import did_you_mean
 from k0rdent_azure.state.lock import RunLock
 from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
 
@@ -69,6 +70,6 @@ def known_vm(state: State, name: str) -> VirtualMachine:
     if name not in vms:
         raise UsageError(
             f"{state.metadata.deployment_id} has no VM {name!r}",
-            hint=f"its VMs: {', '.join(vms) or 'none yet'}",
+            hint=did_you_mean(name, vms, otherwise=f"its VMs: {', '.join(vms) or 'none yet'}"),
         )
     return vms[name]

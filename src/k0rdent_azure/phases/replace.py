@@ -7,6 +7,7 @@ import msgspec
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, hosts
 from k0rdent_azure.errors import UsageError
+from k0rdent_azure.nearest import did_you_mean
 from k0rdent_azure.phases import placement, vm_removal
 from k0rdent_azure.state.model import State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
@@ -34,7 +35,10 @@ def plan(config: Config, state: State, name: str, *, zone: str | None = None) ->
     host = next((each for each in hosts(config) if each.name == name), None)
     if vm is None or host is None:
         known = ", ".join(state.azure_resources.virtual_machines) or "none yet"
-        raise UsageError(f"there is no VM {name[:80]!r} in this deployment", hint=f"there are: {known}")
+        raise UsageError(
+            f"there is no VM {name[:80]!r} in this deployment",
+            hint=did_you_mean(name, state.azure_resources.virtual_machines, otherwise=f"there are: {known}"),
+        )
     _refuse_second(config, state, host)
     there = vm.availability_zone or ""
     chosen = there if zone is None else _zone(config, host, zone)

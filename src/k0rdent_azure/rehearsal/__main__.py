@@ -11,9 +11,11 @@ from k0rdent_azure.rehearsal import service
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m k0rdent_azure.rehearsal")
+    parser = argparse.ArgumentParser(prog="python -m k0rdent_azure.rehearsal", allow_abbrev=False)
     actions = parser.add_subparsers(dest="action", required=True)
-    serve = actions.add_parser("serve", help="serve the cloud of a directory until SIGTERM")
+    serve = actions.add_parser(
+        "serve", help="serve the cloud of a directory until SIGTERM", allow_abbrev=False
+    )
     serve.add_argument("directory", type=Path)
     serve.add_argument("--speed", type=float, default=60.0)
     serve.add_argument("--seed", type=int, default=0)

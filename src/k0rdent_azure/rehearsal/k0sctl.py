@@ -33,11 +33,11 @@ def write(stream: TextIO, text: str, *, level: str = "info") -> None:
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="k0sctl", description=STAND_IN)
+    parser = argparse.ArgumentParser(prog="k0sctl", description=STAND_IN, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("version")
+    commands.add_parser("version", allow_abbrev=False)
     for name in ("apply", "reset", "kubeconfig"):
-        command = commands.add_parser(name)
+        command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("--config", "-c", type=Path, default=Path("k0sctl.yaml"))
         for switch in ("--debug", "--trace", "--disable-telemetry", "--disable-upgrade-check"):
             command.add_argument(switch, action="store_true", help=argparse.SUPPRESS)

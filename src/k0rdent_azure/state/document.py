@@ -227,11 +227,10 @@ def _step(here: object, key: str | int, walked: str) -> object:
     if isinstance(here, dict):
         if str(key) in here:
             return here[str(key)]
-        import difflib
+        from k0rdent_azure.nearest import did_you_mean
 
-        near = difflib.get_close_matches(str(key), list(here), n=1)
         known = ", ".join(list(here)[:12]) + (", …" if len(here) > 12 else "")
-        hint = f"did you mean {near[0]}?" if near else f"known here: {known or 'nothing'}"
+        hint = did_you_mean(str(key), here, otherwise=f"known here: {known or 'nothing'}")
         raise StateError(f"there is no {key} in {place}", hint=hint)
     if isinstance(here, list):
         try:

@@ -14,6 +14,7 @@ import msgspec
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.errors import StateConflictError, StateInvalidError, StateReadOnlyError, UsageError
+from k0rdent_azure.nearest import did_you_mean
 from k0rdent_azure.state.checks import check, refuse_errors
 from k0rdent_azure.state.compare import Change, compare
 from k0rdent_azure.state.document import load_state
@@ -147,12 +148,9 @@ def _with_components(current: Document, target: Document, only: Sequence[str]) -
 def _paths(component: str, current: Document, target: Document) -> Iterable[Path]:
     known = component_names(current, target)
     if component not in known:
-        import difflib
-
-        near = difflib.get_close_matches(component, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
-            f"there is no component {component[:80]!r}", hint=f"{hint}There are {', '.join(known)}"
+            f"there is no component {component[:80]!r}",
+            hint=f"{did_you_mean(component, known, otherwise='')} There are {', '.join(known)}".strip(),
         )
     if component in COMPONENTS:
         return COMPONENTS[component]

@@ -9,6 +9,7 @@ import msgspec
 
 from k0rdent_azure.clock import parse_timestamp, timestamp
 from k0rdent_azure.errors import StateError, StateInvalidError
+from k0rdent_azure.nearest import nearest
 from k0rdent_azure.state.document import Document, read_document
 from k0rdent_azure.state.snapshot_file import Header, digest, name_for, pack, told_by_name, unpack
 
@@ -141,12 +142,11 @@ def _is_meant(name: str, wanted: str) -> bool:
 
 
 def _near(wanted: str, there: Sequence[str]) -> str:
-    import difflib
-
     if not there:
         return "there are none yet: k0rdent-azure snapshot create"
     near = [name for name in reversed(there) if wanted and wanted in name]
-    near = near or difflib.get_close_matches(wanted, there, n=1, cutoff=0.4)
+    closest = nearest(wanted, there, likeness=0.4)
+    near = near or ([closest] if closest else [])
     return f"did you mean {' or '.join(near[:3])}?" if near else "see: k0rdent-azure snapshot list"
 
 
