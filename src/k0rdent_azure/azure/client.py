@@ -111,6 +111,18 @@ class ArmClient:
             parsed = _parse(response.content)
         return _answer(method, path, response, parsed, accept)
 
+    async def log_in(self) -> None:
+        """Get a token as the first request would; ARM is asked nothing.
+
+        Raises AuthenticationError, and AzureUnreachableError if the identity service cannot be reached.
+        """
+        try:
+            await self._credential.get_token(self.environment.scope)
+        except ClientAuthenticationError as error:
+            raise authentication_failed(error.message, self.environment) from error
+        except CoreError as error:
+            raise unreachable("POST", "/token", self.environment.authority, error) from error
+
     async def _send(self, request: HttpRequest, path: str) -> AsyncHttpResponse:
         try:
             return (await self._pipeline.run(request)).http_response

@@ -65,16 +65,32 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     workspace = Workspace(args.workspace)
+    store = workspace.store()
+    # Also the lock is a file: what cannot begin leaves none. Whoever holds it is named first.
+    workspace.run_lock().refuse_live()
+    loaded = None if store.exists() else _prepare(workspace, args)
     with workspace.run_lock().acquire("deploy"):
-        store = workspace.store()
         if store.exists():
             _confirm_untouched(workspace, args)
-            return continue_deployment(workspace, args)
-        refuse_lost(workspace)
-        loaded = load_config(workspace, args.overrides)
-        confirm(f"Create {_size(loaded.config)} in {loaded.config.azure.location}?", yes=args.yes)
+            return continue_deployment(workspace, args, checked=False)
+        loaded = loaded or _prepare(workspace, args)
         names = _create_state(workspace, loaded)
         return drive(workspace, loaded.config, names, args=args)
+
+
+def _prepare(workspace: Workspace, args: argparse.Namespace) -> LoadedConfig:
+    """All that may keep a new deployment from beginning. Nothing is written, and nothing costs money yet.
+
+    Raises StateNotFoundError, ConfigError, PrerequisiteError, DeclinedError, and AzureError if there is no token.
+    """
+    from k0rdent_azure.cli.preflight import log_in, require
+
+    refuse_lost(workspace)
+    loaded = load_config(workspace, args.overrides)
+    require(workspace, loaded.config)
+    confirm(f"Create {_size(loaded.config)} in {loaded.config.azure.location}?", yes=args.yes)
+    log_in(workspace, loaded.config)
+    return loaded
 
 
 def _confirm_untouched(workspace: Workspace, args: argparse.Namespace) -> None:
@@ -104,8 +120,11 @@ def continue_deployment(
     seen_serial: int | None = None,
     touches: Collection[str] = (),
     show: bool = True,
+    checked: bool = True,
 ) -> int:
     """Go on with the deployment that the state describes; `intent` is as in `open_run`, `show` as in `drive`.
+
+    Unless `checked`, what the run needs of this machine is looked at before anything is written.
 
     Of a complete deployment it only looks; what there is to do is shown, and asked for as `validate --repair` does.
     Raises StateError if something else has to be finished first.
@@ -115,6 +134,10 @@ def continue_deployment(
     state = workspace.store().read().state
     refuse(state, act, program=workspace.program)
     overrides = getattr(args, "overrides", [])
+    if not checked:
+        from k0rdent_azure.cli.preflight import be_ready
+
+        be_ready(workspace, snapshot_of(workspace)[0])
     snapshot_before(workspace, args.command, overrides=overrides)
     report_changed_config(workspace, overrides)
     config, names = snapshot_of(workspace)

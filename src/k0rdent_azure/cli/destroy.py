@@ -62,12 +62,11 @@ def run(args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.output import show_notice
 
     workspace = Workspace(args.workspace)
+    store = workspace.store()
+    # Also the lock is a file: a folder without a deployment is left as it is.
+    _refuse_none(workspace)
     with workspace.run_lock().acquire("destroy"):
-        store = workspace.store()
-        if not store.exists():
-            raise put_aside(workspace) or no_deployment(
-                workspace, f"look for one in Azure: {workspace.command('recover --from-azure --dry-run')}"
-            )
+        _refuse_none(workspace)
         if args.without_azure:
             from k0rdent_azure.cli.unasked import archive_unasked
 
@@ -95,6 +94,13 @@ def run(args: argparse.Namespace) -> int:
         )
     _show(names.deployment_id, str(archive), confirmed, as_json=args.json)
     return 0
+
+
+def _refuse_none(workspace: Workspace) -> None:
+    if not workspace.store().exists():
+        raise put_aside(workspace) or no_deployment(
+            workspace, f"look for one in Azure: {workspace.command('recover --from-azure --dry-run')}"
+        )
 
 
 def _words(args: argparse.Namespace) -> str:

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     workspace = Workspace(args.workspace)
     cloud = args.cloud or _cloud(workspace)
     checks = [
-        *machine_checks(rehearsal=cloud == "rehearsal", environ=os.environ),
+        *machine_checks(cloud=cloud, environ=os.environ),
         *workspace_checks(workspace),
     ]
     missing = [check for check in checks if check.required and check.status == "missing"]
@@ -91,12 +91,18 @@ def _cloud(workspace: Workspace) -> str:
 
 def workspace_checks(workspace: Workspace) -> Iterator[Check]:
     """The folder, the configuration, the state, its private keys, and the clock that both depend on."""
-    yield _folder(workspace.directory)
-    yield _disk(workspace.directory)
+    folder, disk, clock = essentials(workspace)
+    yield folder
+    yield disk
     yield _config(workspace)
     yield _state(workspace)
     yield from _secrets(workspace)
-    yield _clock(workspace)
+    yield clock
+
+
+def essentials(workspace: Workspace) -> tuple[Check, Check, Check]:
+    """What each run needs of the workspace itself: a folder that can be written to, free space, a clock that is right."""
+    return _folder(workspace.directory), _disk(workspace.directory), _clock(workspace)
 
 
 def _folder(directory: Path) -> Check:
@@ -129,7 +135,11 @@ def _disk(directory: Path) -> Check:
 
     from k0rdent_azure.cli.prerequisites import Check
 
-    free = shutil.disk_usage(directory).free
+    try:
+        free = shutil.disk_usage(directory).free
+    except OSError as error:
+        found = f"free space cannot be determined: {error.strerror}"
+        return Check(name="disk", status="doubt", required=True, found=found)
     found = f"{free / 2**30:.1f} GB free" if free >= 2**30 else f"{free / 2**20:.0f} MB free"
     if free >= _FREE_BYTES:
         return Check(name="disk", status="ok", required=True, found=found)

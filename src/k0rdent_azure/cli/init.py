@@ -120,6 +120,7 @@ def _ask(what: str, allowed: tuple[str, ...], default: str) -> str:
 def _write(target: Path, text: str, *, force: bool) -> None:
     """Create the file, or with `force` put a whole new one in its place. Raises ConfigError, UsageError."""
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         if not force:
             with target.open("x", encoding="utf-8") as stream:
                 stream.write(text)

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parsed(words)
     module = importlib.import_module(f"k0rdent_azure.cli.{args.command}")
     try:
-        args.workspace = _workspace(args.workspace, make=args.command == "init")
+        args.workspace = _workspace(args.workspace, needed=args.command != "init")
         code: int = module.run(args)
         sys.stdout.flush()
     except K0rdentAzureError as error:
@@ -186,13 +186,11 @@ def _command(words: Sequence[str]) -> str | None:
     return None
 
 
-def _workspace(directory: Path, *, make: bool) -> Path:
-    """The folder itself; only `init` makes one."""
+def _workspace(directory: Path, *, needed: bool) -> Path:
+    """The folder itself; `init` makes it, once it knows what to write there."""
     from k0rdent_azure.errors import UsageError
 
     resolved = directory.resolve()
-    if make:
-        resolved.mkdir(parents=True, exist_ok=True)
-    if not resolved.is_dir():
+    if not resolved.is_dir() and (needed or resolved.exists()):
         raise UsageError(f"-C {directory}: no such directory", hint=f"mkdir -p {directory}")
     return resolved

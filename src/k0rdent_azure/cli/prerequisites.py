@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from k0rdent_azure.azure import managed_identity
 
 #: Real seconds for a tool to tell its version.
 _LIMIT = 10.0
+#: The oldest k0sctl whose log, options and requests to a host this program knows.
+OLDEST_K0SCTL = (0, 31)
 #: The chassis asset tag of every Azure VM (Microsoft's documented way to tell one from inside).
 _AZURE_VM_TAG = "7783-7084-3265-9085-8269-3286-77"
 
@@ -35,8 +38,9 @@ class Check(msgspec.Struct, kw_only=True):
     how: str | None = None
 
 
-def machine_checks(*, rehearsal: bool, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Tools, rights and credentials for a deployment on Azure, or on the rehearsal cloud."""
+def machine_checks(*, cloud: str, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Tools, rights and credentials for a deployment on one of the Azure clouds, or on the rehearsal cloud."""
+    rehearsal = cloud == "rehearsal"
     yield _python()
     yield _k0sctl(rehearsal=rehearsal)
     if rehearsal:
@@ -45,7 +49,7 @@ def machine_checks(*, rehearsal: bool, environ: Mapping[str, str]) -> Iterator[C
     else:
         yield _wireguard()
         yield _root()
-        yield _azure_login(environ)
+        yield _azure_login(cloud, environ)
     yield _ssh()
 
 
@@ -56,27 +60,46 @@ def _python() -> Check:
 
 def _k0sctl(*, rehearsal: bool) -> Check:
     path = shutil.which("k0sctl")
-    if path is not None:
-        version = _first_line([path, "version"]).removeprefix("version:").strip()
-        return Check(name="k0sctl", status="ok", required=not rehearsal, found=f"{version or '?'} ({path})")
     how = "go install github.com/k0sproject/k0sctl@latest, or: brew install k0sproject/tap/k0sctl"
-    if rehearsal:
+    if path is None and rehearsal:
         found = "not on the PATH; a rehearsal uses its stand-in"
         return Check(name="k0sctl", status="unneeded", required=False, found=found)
-    return Check(name="k0sctl", status="missing", required=True, found="not on the PATH", how=how)
+    if path is None:
+        return Check(name="k0sctl", status="missing", required=True, found="not on the PATH", how=how)
+    status, found = _k0sctl_version(path)
+    return Check(
+        name="k0sctl", status=status, required=True, found=found, how=None if status == "ok" else how
+    )
+
+
+def _k0sctl_version(path: str) -> tuple[Literal["ok", "missing", "doubt"], str]:
+    """A version that cannot be read is a doubt; a program that the system does not start is none at all."""
+    done = _run([path, "version"])
+    if isinstance(done, OSError):
+        return "missing", f"{path} does not start: {done.strerror}"
+    line = _line(done).removeprefix("version:").strip()
+    number = re.search(r"(\d+)\.(\d+)", line)
+    if done is None or done.returncode or number is None:
+        return "doubt", f"its version cannot be determined ({path})"
+    if (int(number[1]), int(number[2])) < OLDEST_K0SCTL:
+        oldest = ".".join(str(part) for part in OLDEST_K0SCTL)
+        return "missing", f"{line} ({path}) is older than {oldest}, the oldest supported version"
+    return "ok", f"{line} ({path})"
 
 
 def _wireguard() -> Check:
     missing = [tool for tool in ("wg", "wg-quick") if shutil.which(tool) is None]
-    if not missing:
-        return Check(
-            name="wireguard", status="ok", required=True, found=_first_line(["wg", "--version"]) or "there"
-        )
     package = (
         "brew install wireguard-tools" if sys.platform == "darwin" else "apt install wireguard-tools (or dnf)"
     )
-    found = f"{' and '.join(missing)} not on the PATH"
-    return Check(name="wireguard", status="missing", required=True, found=found, how=package)
+    if missing:
+        found = f"{' and '.join(missing)} not on the PATH"
+        return Check(name="wireguard", status="missing", required=True, found=found, how=package)
+    done = _run(["wg", "--version"])
+    if isinstance(done, OSError):
+        found = f"wg does not start: {done.strerror}"
+        return Check(name="wireguard", status="missing", required=True, found=found, how=package)
+    return Check(name="wireguard", status="ok", required=True, found=_line(done) or "there")
 
 
 def _root() -> Check:
@@ -86,23 +109,38 @@ def _root() -> Check:
     if shutil.which("sudo") is None:
         how = "install sudo, or run as root"
         return Check(name="root", status="missing", required=True, found="neither root nor sudo", how=how)
-    if any(_succeeds(["sudo", "-n", *words]) for words in (["true"], ["wg", "show", "interfaces"])):
-        return Check(name="root", status="ok", required=True, found="sudo works without a password")
     how = "run `sudo -v` just before deploy, or allow wg and wg-quick with NOPASSWD in sudoers"
+    answers = [_run(["sudo", "-n", *words]) for words in (["true"], ["wg", "show", "interfaces"])]
+    if any(isinstance(done, subprocess.CompletedProcess) and not done.returncode for done in answers):
+        return Check(name="root", status="ok", required=True, found="sudo works without a password")
+    if all(done is None for done in answers):
+        return Check(name="root", status="doubt", required=True, found="sudo did not answer in time", how=how)
     return Check(name="root", status="missing", required=True, found="sudo asks for a password", how=how)
 
 
-def _azure_login(environ: Mapping[str, str]) -> Check:
-    found = next(_credentials(environ), None)
+def _azure_login(cloud: str, environ: Mapping[str, str]) -> Check:
+    found = next(_credentials(cloud, environ), None)
     if found is not None:
         return Check(name="azure login", status="ok", required=True, found=found)
+    folder = _az_folder(environ)
+    elsewhere = _az_clouds(folder) if shutil.which("az") else []
+    if elsewhere:
+        return Check(
+            name="azure login",
+            status="missing",
+            required=True,
+            found=f"az is logged in to {', '.join(elsewhere)}, not to {cloud}",
+            how=f"az cloud set --name {cloud} && az login; or change azure.cloud in k0rdent.yaml",
+        )
     how = "az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    if cloud != "AzureCloud":
+        how = f"az cloud set --name {cloud} && {how}"
     if _text(Path("/sys/class/dmi/id/chassis_asset_tag")).strip() == _AZURE_VM_TAG:
         how += "; for this VM's managed identity: export AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential"
     return Check(name="azure login", status="missing", required=True, found="no credential", how=how)
 
 
-def _credentials(environ: Mapping[str, str]) -> Iterator[str]:
+def _credentials(cloud: str, environ: Mapping[str, str]) -> Iterator[str]:
     """Signs of a credential, in azure-identity's order; whether it still works only Azure could say."""
     if environ.get("AZURE_TENANT_ID") and environ.get("AZURE_CLIENT_ID"):
         for name in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
@@ -110,19 +148,31 @@ def _credentials(environ: Mapping[str, str]) -> Iterator[str]:
                 yield f"environment variables ({name})"
     if managed_identity.asked_for(environ):
         yield "managed identity (environment)"
-    users = _az_accounts(Path(environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure"))
+    accounts = _az_accounts(_az_folder(environ))
+    users = sorted({user for where, user in accounts if where in (cloud, "")})
     if users and shutil.which("az"):
         yield f"az login as {', '.join(users)}"
 
 
-def _az_accounts(folder: Path) -> Sequence[str]:
-    """The users in az's profile; the file is its own and only read."""
+def _az_folder(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
+
+
+def _az_clouds(folder: Path) -> Sequence[str]:
+    return sorted({where for where, _ in _az_accounts(folder) if where})
+
+
+def _az_accounts(folder: Path) -> Sequence[tuple[str, str]]:
+    """Cloud ("" if it is not told) and user of each login in az's profile; the file is its own and only read."""
     try:
         profile = json.loads(_text(folder / "azureProfile.json").lstrip("\ufeff") or "{}")
-        users = {item["user"]["name"] for item in profile["subscriptions"] if item.get("isDefault")}
+        return [
+            (str(item.get("environmentName") or ""), str(item["user"]["name"]))
+            for item in profile["subscriptions"]
+            if item.get("isDefault")
+        ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
-    return sorted(str(user) for user in users)
 
 
 def _ssh() -> Check:
@@ -141,10 +191,10 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _first_line(words: Sequence[str]) -> str:
-    """What a tool says first; "" where it fails or hangs."""
+def _run(words: Sequence[str]) -> subprocess.CompletedProcess[str] | OSError | None:
+    """What became of a tool: the OSError if the system does not start it, None if it hangs."""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             words,
             capture_output=True,
             text=True,
@@ -153,16 +203,12 @@ def _first_line(words: Sequence[str]) -> str:
             check=False,
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return (done.stdout.splitlines() or [""])[0].strip()
+    except subprocess.TimeoutExpired:
+        return None
+    except OSError as error:
+        return error
 
 
-def _succeeds(words: Sequence[str]) -> bool:
-    try:
-        done = subprocess.run(
-            words, capture_output=True, timeout=_LIMIT, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+def _line(done: subprocess.CompletedProcess[str] | None) -> str:
+    """The first line that a tool printed; "" if it printed none, or hung."""
+    return (done.stdout.splitlines() or [""])[0].strip() if done is not None else ""

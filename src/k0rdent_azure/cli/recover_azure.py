@@ -35,9 +35,21 @@ def from_azure(workspace: Workspace, args: argparse.Namespace) -> int:
     import asyncio
 
     search.refuse_healthy(workspace, take_over=args.take_over)
+    if not args.dry_run:
+        workspace.run_lock().refuse_live()
+        asyncio.run(_log_in(workspace, args.cloud))
     with nullcontext() if args.dry_run else workspace.run_lock().acquire("recover"):
         asyncio.run(_Recovery(workspace, args).run())
     return 0
+
+
+async def _log_in(workspace: Workspace, cloud: str | None) -> None:
+    """Get a token before there is even a lock file. Raises AuthenticationError and AzureUnreachableError."""
+    outside = search.reach(workspace, search.configuration_file(workspace), cloud)
+    try:
+        await outside.arm.log_in()
+    finally:
+        await outside.arm.close()
 
 
 class _Recovery:

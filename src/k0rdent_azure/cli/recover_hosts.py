@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli import recover_search as search
+from k0rdent_azure.cli.preflight import log_in, require
 from k0rdent_azure.cli.recover_azure import trust
 from k0rdent_azure.cli.run_snapshot import snapshot_before
 from k0rdent_azure.cli.running import confirm, next_command_hint, snapshot_of, supervise
@@ -81,9 +82,11 @@ def rekey(workspace: Workspace, args: argparse.Namespace) -> int:
         pending = REKEY.pending(state)
         scope = pending.scope if pending else args.rekey
         whose = "the workstation" if scope == "laptop" else "every host"
-        confirm(f"Give {whose} a new WireGuard key, and restart WireGuard on the hosts?", yes=args.yes)
-        snapshot_before(workspace, "recover")
         config, names = snapshot_of(workspace)
+        require(workspace, config, without=("k0sctl",))
+        confirm(f"Give {whose} a new WireGuard key, and restart WireGuard on the hosts?", yes=args.yes)
+        log_in(workspace, config)
+        snapshot_before(workspace, "recover")
         try:
             supervise(workspace, config, names, args=args, work=work)
         except K0rdentAzureError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from k0rdent_azure.cli.belongings_look import look_at_belongings
 from k0rdent_azure.cli.comparing import EXIT_CODES, look, show
 from k0rdent_azure.cli.deploy import continue_deployment
+from k0rdent_azure.cli.preflight import require
 from k0rdent_azure.cli.quorum_look import look_at_etcd
 from k0rdent_azure.cli.running import confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
@@ -41,6 +42,7 @@ def repair(workspace: Workspace, told: Validation, args: argparse.Namespace) -> 
         if args.json:
             _print_json(told, wanted, along, etcd, done=False)
         return EXIT_CODES[told.verdict]
+    require(workspace, config)
     confirm("Do that?", yes=args.yes)
 
     with workspace.run_lock().acquire("validate"):

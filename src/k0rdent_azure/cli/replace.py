@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from k0rdent_azure.cli.belongings_look import look_at_belongings
 from k0rdent_azure.cli.deploy import continue_deployment
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.preflight import require
 from k0rdent_azure.cli.quorum_look import look_at_etcd
 from k0rdent_azure.cli.running import add_run_arguments, confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with workspace.run_lock().acquire("replace"):
         config, _ = snapshot_of(workspace)
+        require(workspace, config)
         wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
         wanted = _complete(workspace, wanted)
         members = look_at_etcd(workspace, [name], command="replace")

@@ -32,7 +32,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     workspace = Workspace(args.workspace)
+    # Also the lock is a file: a folder without a deployment is left as it is.
+    _refuse_none(workspace)
     with workspace.run_lock().acquire("resume"):
-        if not workspace.store().exists():
-            raise no_deployment(workspace, f"start one: {workspace.command('deploy')}")
+        _refuse_none(workspace)
         return continue_deployment(workspace, args)
+
+
+def _refuse_none(workspace: Workspace) -> None:
+    if not workspace.store().exists():
+        raise no_deployment(workspace, f"start one: {workspace.command('deploy')}")

@@ -145,6 +145,7 @@ def _apply(
     workspace: Workspace, current: Document, to: RollbackPlan, name: str, *, args: argparse.Namespace
 ) -> int:
     from k0rdent_azure.cli.deploy import drive
+    from k0rdent_azure.cli.preflight import CLUSTER_TOOLS, be_ready
     from k0rdent_azure.cli.running import snapshot_of
     from k0rdent_azure.config.topology import hosts
     from k0rdent_azure.phases.following import begin
@@ -164,6 +165,8 @@ def _apply(
         )
 
     config, names = snapshot_of(workspace)
+    # What is only removed needs neither k0sctl nor the VPN.
+    be_ready(workspace, config, without=() if to.missing else CLUSTER_TOOLS)
     _refuse_loss(workspace, to, hosts(config))
     return drive(
         workspace, config, names, args=args, act="rollback", intent=intent, seen_serial=current.serial

@@ -97,6 +97,12 @@ class RunLock:
         status = self.status()
         return (status.holder or _UNNAMED) if status.condition == "live" else None
 
+    def refuse_live(self) -> None:
+        """Raise LockedError if somebody holds it; looking changes nothing, and makes no file."""
+        holder = self.holder()
+        if holder is not None:
+            raise self._refusal(holder)
+
     def status(self) -> LockStatus:
         """Who holds the lock, or left it. Raises StateError where the file cannot be read."""
         try:
