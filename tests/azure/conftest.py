@@ -101,6 +101,8 @@ class Seen:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    #: Path and query as they came, with nothing decoded.
+    target: str
 
 
 @dataclass
@@ -136,6 +138,7 @@ class FakeArm:
                 dict(request.query),
                 dict(request.headers),
                 await request.read(),
+                request.raw_path,
             )
         )
         if not self.script:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError as CoreError
@@ -22,6 +22,7 @@ from azure.core.pipeline.policies import HeadersPolicy, RequestIdPolicy, UserAge
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from k0rdent_azure import __version__
+from k0rdent_azure.azure import links
 from k0rdent_azure.azure.clouds import AzureEnvironment
 from k0rdent_azure.azure.failures import Answer, authentication_failed, is_absent, request_failed, unreachable
 from k0rdent_azure.azure.ledger import Ledger
@@ -101,7 +102,29 @@ class ArmClient:
         Raises AzureRequestError for any other status, AzureUnreachableError where no complete answer came
         back (the request may have taken effect), AuthenticationError where there is no token to send.
         """
-        request = self._build(method, path, {**(query or {}), "api-version": api_version}, body)
+        url = self._url(path, {**(query or {}), "api-version": api_version})
+        return await self._ask(method, url, path, body, accept)
+
+    async def follow(
+        self, link: str, *, page: str = "", accept: Collection[int] = (200, 201, 202, 204)
+    ) -> ArmResponse:
+        """GET a link of Azure's, byte for byte as it is. `page` is the URL that a relative one stood at.
+
+        Raises what `request` raises, and AzureUnreachableError, before anything is sent, for one to another server.
+        """
+        endpoint = self.environment.arm_endpoint
+        url = links.resolve(link, endpoint=endpoint, page=page or endpoint)
+        return await self._ask("GET", url, links.path_of(url), None, accept)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        accept: Collection[int],
+    ) -> ArmResponse:
+        request = _request(method, url, body)
         response = await self._send(request, path)
         parsed, retries = _parse(response.content), GARBLED_RETRIES if method == "GET" else 0
         while parsed is None and response.status_code == 200 and retries:
@@ -134,20 +157,23 @@ class ArmClient:
     async def list(
         self, path: str, *, api_version: str, query: Mapping[str, str] | None = None
     ) -> list[dict[str, object]]:
-        """All items of a collection; follows `nextLink`. Raises what `request` raises."""
+        """All items of a collection; follows `nextLink` as it is. Raises what `request` and `follow` raise."""
         items: list[dict[str, object]] = []
-        wanted = dict(query or {})
-        for _ in range(MAX_PAGES):
-            answer = await self.request("GET", path, api_version=api_version, query=wanted, accept=(200,))
+        url, seen = self._url(path, {**(query or {}), "api-version": api_version}), set[str]()
+        answer = await self._ask("GET", url, path, None, (200,))
+        while len(seen) < MAX_PAGES:
             page = answer.body.get("value")
             if not isinstance(page, list):
                 raise AzureUnreachableError(f"GET {path}: the answer has no list of values")
             items.extend(item for item in page if isinstance(item, dict))
-            link = answer.body.get("nextLink")
+            link = _next_link(path, answer)
             if not link:
                 return items
-            path, wanted = self._follow(str(link))
-            api_version = wanted.pop("api-version", api_version)
+            seen.add(url)
+            url = links.resolve(link, endpoint=self.environment.arm_endpoint, page=url)
+            if url in seen:
+                raise AzureUnreachableError(f"GET {path}: the list goes round in a circle")
+            answer = await self._ask("GET", url, path, None, (200,))
         raise AzureUnreachableError(f"GET {path}: the list has no end")
 
     async def close(self) -> None:
@@ -166,30 +192,23 @@ class ArmClient:
     ) -> None:
         await self.close()
 
-    def _build(
-        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, object] | None
-    ) -> HttpRequest:
-        url = f"{self.environment.arm_endpoint.rstrip('/')}{quote(path)}?{urlencode(query, quote_via=quote)}"
-        if body is None:
-            return HttpRequest(method, url)
-        content = json.dumps(body, separators=(",", ":")).encode()
-        return HttpRequest(method, url, content=content, headers={"Content-Type": "application/json"})
-
-    def _follow(self, link: str) -> tuple[str, dict[str, str]]:
-        """A page's path and query, only at the endpoint itself: our token must not go anywhere else."""
-        if _origin(link) != _origin(self.environment.arm_endpoint):
-            raise AzureUnreachableError("a list goes on at another server than Azure's; not followed")
-        target = urlsplit(link)
-        return unquote(target.path), dict(parse_qsl(target.query, keep_blank_values=True))
+    def _url(self, path: str, query: Mapping[str, str]) -> str:
+        return f"{self.environment.arm_endpoint.rstrip('/')}{quote(path)}?{urlencode(query, quote_via=quote)}"
 
 
-def _origin(url: str) -> tuple[str, str | None, int]:
-    """Scheme, host and port; a URL that has none of them is nowhere."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.hostname, parts.port or 443
-    except ValueError:
-        return "", None, 0
+def _request(method: str, url: str, body: Mapping[str, object] | None) -> HttpRequest:
+    if body is None:
+        return HttpRequest(method, url)
+    content = json.dumps(body, separators=(",", ":")).encode()
+    return HttpRequest(method, url, content=content, headers={"Content-Type": "application/json"})
+
+
+def _next_link(path: str, answer: ArmResponse) -> str:
+    """ "" at the end of a list: Azure leaves the link out, or sends null or an empty one."""
+    link = answer.body.get("nextLink")
+    if link is not None and not isinstance(link, str):
+        raise AzureUnreachableError(f"GET {path}: the list goes on at something that is no link")
+    return (link or "").strip()
 
 
 def _headers(purpose: str) -> Sequence[Any]:

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import TraceRequestHeadersSentParams
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
+from yarl import URL
 
 from k0rdent_azure.clock import Clock
 from k0rdent_azure.errors import ReadOnlyError
@@ -70,7 +71,13 @@ class CloudTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core impo
         """Raises ReadOnlyError before anything is sent where a read-only transport is to change something."""
         if self._read_only and request.method.upper() not in READING:
             raise ReadOnlyError(f"{request.method} {urlsplit(request.url).path}: nothing is changed here")
-        answer: AsyncHttpResponse = await super().send(request, **options)
+        written = request.url
+        # aiohttp would encode it in its own way; a link of Azure's has to go back as Azure wrote it.
+        request.url = URL(written, encoded=True)  # type: ignore[assignment]
+        try:
+            answer: AsyncHttpResponse = await super().send(request, **options)
+        finally:
+            request.url = written
         return answer
 
     async def sleep(self, duration: float) -> None:
