@@ -74,6 +74,13 @@ def outside(
     return _azure(config, retries, read_only, (deployment, command))
 
 
+def dns_suffix(cloud: str) -> str:
+    """What ends the name of a public address in a cloud; a rehearsal's are like Azure's."""
+    from k0rdent_azure.azure.clouds import ENVIRONMENTS
+
+    return ENVIRONMENTS["AzureCloud" if cloud == "rehearsal" else cloud].dns_suffix
+
+
 def _azure(config: Config, retries: int, read_only: bool, purpose: tuple[str, str]) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import ENVIRONMENTS
@@ -124,7 +131,7 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool, purpose: tup
         arm_endpoint=endpoint.arm_endpoint,
         audience=endpoint.arm_endpoint,
         authority=endpoint.authority,
-        dns_suffix="cloudapp.azure.com",
+        dns_suffix=dns_suffix("rehearsal"),
     )
     clock, ledger = SystemClock(endpoint.speed), Ledger()
     return Outside(

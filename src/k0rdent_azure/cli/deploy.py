@@ -71,8 +71,10 @@ def run(args: argparse.Namespace) -> int:
     loaded = None if store.exists() else _prepare(workspace, args)
     with workspace.run_lock().acquire("deploy"):
         if store.exists():
-            _confirm_untouched(workspace, args)
-            return continue_deployment(workspace, args, checked=False)
+            taken = _take_corrected(workspace, args)
+            if not taken:
+                _confirm_untouched(workspace, args)
+            return continue_deployment(workspace, args, checked=taken)
         loaded = loaded or _prepare(workspace, args)
         names = _create_state(workspace, loaded)
         return drive(workspace, loaded.config, names, args=args)
@@ -88,9 +90,24 @@ def _prepare(workspace: Workspace, args: argparse.Namespace) -> LoadedConfig:
     refuse_lost(workspace)
     loaded = load_config(workspace, args.overrides)
     require(workspace, loaded.config)
-    confirm(f"Create {_size(loaded.config)} in {loaded.config.azure.location}?", yes=args.yes)
+    confirm(_question(loaded.config), yes=args.yes)
     log_in(workspace, loaded.config)
     return loaded
+
+
+def _take_corrected(workspace: Workspace, args: argparse.Namespace) -> bool:
+    """Take a configuration that was corrected since, while Azure has accepted nothing. Raises ConfigError."""
+    from k0rdent_azure.cli.correcting import take_corrected
+    from k0rdent_azure.phases.correction import may_be_corrected
+
+    if not workspace.config_path.is_file() or not may_be_corrected(workspace.store().read().state):
+        return False
+    loaded = load_config(workspace, args.overrides)
+    return take_corrected(workspace, loaded, _question(loaded.config), args=args)
+
+
+def _question(config: Config) -> str:
+    return f"Create {_size(config)} in {config.azure.location}?"
 
 
 def _confirm_untouched(workspace: Workspace, args: argparse.Namespace) -> None:
@@ -98,7 +115,7 @@ def _confirm_untouched(workspace: Workspace, args: argparse.Namespace) -> None:
     state = workspace.store().read().state
     if state.azure_resources.deployment is None and not state.api_calls.by_phase.get("azure_setup"):
         config, _ = snapshot_of(workspace)
-        confirm(f"Create {_size(config)} in {config.azure.location}?", yes=args.yes)
+        confirm(_question(config), yes=args.yes)
 
 
 def load_config(workspace: Workspace, overrides: list[str]) -> LoadedConfig:
@@ -178,6 +195,7 @@ def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
     from k0rdent_azure.cli.output import show_notice
     from k0rdent_azure.config.load import load, parse_overrides
     from k0rdent_azure.config.snapshot import differs
+    from k0rdent_azure.phases.correction import may_be_corrected
 
     if not workspace.config_path.is_file():
         return
@@ -188,11 +206,13 @@ def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
             f"{workspace.config_path.name} is not valid any more ({error.message}); the snapshot counts"
         )
         return
-    changed = differs(loaded, workspace.store().read().state.configuration)
+    state = workspace.store().read().state
+    changed = differs(loaded, state.configuration)
     if changed:
+        take = f"; to take it: {workspace.command('deploy')}" if may_be_corrected(state) else ""
         show_notice(
             f"{workspace.config_path.name} was changed since this deployment was created "
-            f"({', '.join(changed)}); the snapshot in the state counts"
+            f"({', '.join(changed)}); the snapshot in the state counts{take}"
         )
 
 

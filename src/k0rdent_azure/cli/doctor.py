@@ -101,7 +101,7 @@ def workspace_checks(workspace: Workspace) -> Iterator[Check]:
 
 
 def essentials(workspace: Workspace) -> tuple[Check, Check, Check]:
-    """What each run needs of the workspace itself: a folder that can be written to, free space, a clock that is right."""
+    """What each run needs of the workspace itself: a folder that can be written to, free space, the right time."""
     return _folder(workspace.directory), _disk(workspace.directory), _clock(workspace)
 
 

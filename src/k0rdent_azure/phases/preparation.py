@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from k0rdent_azure.config.topology import LAPTOP, Host, k0s_role, laptop_ip
+from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.topology import LAPTOP, Host, Names, k0s_role, laptop_ip
 from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_private, wireguard_keypair
 from k0rdent_azure.phases.context import Context
@@ -134,19 +135,20 @@ def _prepare_host(ctx: Context, tx: Transaction, host: Host) -> None:
     )
     # A rebuilt state knows VMs that are to be created, or recreated, and where.
     if not tx.vm(host.name).exists:
-        tx.vm(host.name).put(_new_vm(ctx, host))
+        tx.vm(host.name).put(new_vm(ctx.config, ctx.names, host, dns_suffix=ctx.outside.dns_suffix))
     tx.vm(host.name).update(host_key=host_key.public, host_private_key=host_key.private)
     tx.node(host.role, host.name).update(
         role=k0s_role(ctx.config, host), ssh_status="pending", k0s_status="not_installed"
     )
 
 
-def _new_vm(ctx: Context, host: Host) -> VirtualMachine:
+def new_vm(config: Config, names: Names, host: Host, *, dns_suffix: str) -> VirtualMachine:
+    """A VM that is still to be made, without keys; `dns_suffix` is the cloud's."""
     return VirtualMachine(
         status="pending",
         vm_size=host.size,
         private_ip=host.private_ip,
         availability_zone=host.zone or None,
         role=host.role,
-        fqdn=f"{ctx.names.dns_label(host.name)}.{ctx.config.azure.location}.{ctx.outside.dns_suffix}",
+        fqdn=f"{names.dns_label(host.name)}.{config.azure.location}.{dns_suffix}",
     )

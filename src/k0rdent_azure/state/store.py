@@ -228,7 +228,7 @@ def _refuse_changed(document: Document, based_on: Document | None) -> None:
 
 def _refuse_configuration(transaction: Transaction) -> None:
     present, wanted = transaction.document.data, transaction.data
-    if wanted.get("configuration") != present.get("configuration"):
+    if wanted.get("configuration") != present.get("configuration") and not transaction.reconfigured:
         raise StateInvalidError(
             "configuration: the snapshot cannot be changed after creation",
             hint="destroy and deploy again to use another configuration",

@@ -40,6 +40,8 @@ class Transaction(Sections):
         super().__init__(Draft(document.data))
         self.document = document
         self._clock = clock
+        #: Whether `configuration` may be another one than before.
+        self.reconfigured = False
 
     @property
     def state(self) -> State:
@@ -73,6 +75,17 @@ class Transaction(Sections):
             present["azure_resources"] = with_incarnations(self.data, present)
         self.by_path.take(present | {"metadata": metadata} | kept)
         self.by_path.changed = True
+
+    def reconfigure(self, data: Mapping[str, object]) -> None:
+        """Take over the document `data`, whose configuration is another one, but for serial, lineage and history.
+
+        Only for a deployment of which nothing exists outside; whoever calls this has made sure of it.
+        """
+        kept = {key: self.data[key] for key in ("api_calls", "event_history", "events") if key in self.data}
+        own = {k: v for k, v in _mapping_at(self.data, "metadata").items() if k in _OWN_METADATA}
+        others = {key: value for key, value in data.items() if key not in kept}
+        self.by_path.take(others | {"metadata": _mapping_at(data, "metadata") | own} | kept)
+        self.by_path.changed = self.reconfigured = True
 
     def event(
         self,
