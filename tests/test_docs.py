@@ -16,6 +16,7 @@ from docs.rehearsed import draw
 from k0rdent_azure import errors
 from k0rdent_azure.cli.main import COMMANDS, parser
 from k0rdent_azure.config.settings import SETTINGS
+from k0rdent_azure.errors import UsageError
 from k0rdent_azure.report.model import StatusReport
 
 README = DOCS.parent / "README.md"
