@@ -59,7 +59,9 @@ def test_the_last_errors_are_what_counts() -> None:
             "level=info msg=bye",
         ]
     )
-    assert errors_in(log) == 'error 4; apply failed: failed on 1 hosts:\n - 1.2.3.4:22: "k0s" ended'
+    assert errors_in(log) == (
+        'error 0; error 1; … 2 more …; error 4; apply failed: failed on 1 hosts:\n - 1.2.3.4:22: "k0s" ended'
+    )
 
 
 def test_an_error_of_one_word_counts_too() -> None:
@@ -82,6 +84,105 @@ def test_a_long_error_keeps_its_end() -> None:
     shown = errors_in(f'level=error msg="{"word " * 500}the cause"')
     assert len(shown) <= 600
     assert shown.endswith("the cause")
+
+
+def fatal(text: str) -> str:
+    return f'level=fatal msg="{text}"'
+
+
+FAR = "x" * 900
+#: The name of each family, what k0sctl wrote, and what has to be readable of it.
+CAUSES = {
+    "v0.31, the step first": (
+        fatal(
+            r"apply failed - log file saved to /root/.cache/k0sctl/k0sctl.log: failed on 1 hosts:\n"
+            rf" - [ssh] 172.24.24.11:22: failed to download k0s: {'curl ' * 300}exit status 22"
+        ),
+        ["failed on 1 hosts", "172.24.24.11:22: failed to download k0s", "exit status 22"],
+    ),
+    "v0.32, no protocol before the host": (
+        fatal(rf"apply failed: failed on 1 hosts:\n - 172.24.24.11:22: no free space: {FAR}"),
+        ["172.24.24.11:22: no free space"],
+    ),
+    "one line for each host": (
+        fatal(
+            r"failed on 3 hosts:\n - [ssh] 172.24.24.11:22: os support module not found\n"
+            rf" - [ssh] 172.24.24.12:22: clock skew {FAR}\n - [ssh] 172.24.24.13:22: no route to host"
+        ),
+        ["os support module not found", "172.24.24.12:22: clock skew", "172.24.24.13:22: no route to host"],
+    ),
+    "fifty hosts": (
+        fatal("failed on 50 hosts:" + "".join(rf"\n - 172.24.24.{n}:22: cause {n}" for n in range(50))),
+        ["failed on 50 hosts", "24.0:22: cause 0", "cause 49", "more"],
+    ),
+    "the cause comes first, others follow from it": (
+        "\n".join(
+            ['level=error msg="no space left on device"']
+            + [f'level=error msg="retrying {n}"' for n in range(20)]
+            + [fatal("apply failed")]
+        ),
+        ["no space left on device", "retrying 19"],
+    ),
+    "the cause is an attribute": (
+        'time="26 Jun 26 20:20 UTC" level=error msg="failed to connect" error="dial tcp: no route to host" host=x',
+        ["failed to connect: dial tcp: no route to host"],
+    ),
+    "levels in capitals": (
+        'time=2026 level=ERROR msg="apply failed" err="bad token"',
+        ["apply failed: bad token"],
+    ),
+    "a terminal's form": (
+        (
+            "\x1b[36mINFO\x1b[0m ==> Apply failed\n"
+            "\x1b[31mFATA\x1b[0m[0003] apply failed - log file saved to /x: failed on 2 hosts:\n"
+            " - [ssh] 10.0.0.6:22: command failed\n - [ssh] 10.0.0.7:22: no sudo \n"
+        ),
+        ["failed on 2 hosts", "10.0.0.6:22: command failed", "10.0.0.7:22: no sudo"],
+    ),
+    "colours inside a quoted text": (
+        fatal(r"\x1b[31mapply failed\x1b[0m: \u001b[1mno etcd"),
+        ["apply failed: no etcd"],
+    ),
+    "a panic after good lines": (
+        "\n".join(
+            [
+                info("==> Running phase: Connect to hosts"),
+                "panic: runtime error: index out of range",
+                "",
+                "goroutine 1 [running]:",
+                *(f"main.f{n}(...)" for n in range(60)),
+            ]
+        ),
+        ["panic: runtime error: index out of range"],
+    ),
+    "killed for want of memory": (
+        f"{info('fine')}\nfatal error: runtime: out of memory\n\n" + "at x\n" * 50,
+        ["out of memory"],
+    ),
+    "the log ends in the middle of a line": (
+        f'{info("fine")}\nlevel=fatal msg="failed on 1 hosts: disk fu',
+        ["disk fu"],
+    ),
+    "bytes that are no text": (fatal(r"host said \xff\xfe and no more"), ["host said", "and no more"]),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_can_be_read_wherever_it_stands(name: str, tmp_path: Path) -> None:
+    log, expected = CAUSES[name]
+    shown = errors_in(log)
+    assert [part for part in expected if part not in shown] == [], shown
+    assert len(shown) <= 1200
+    assert not {"\x1b", "\\x1b"} & {*shown.split("["), *shown.split()}
+    path = tmp_path / "log"
+    path.write_bytes(b"\xff\xfe not text\n" * 70_000 + log.encode())
+    assert last_errors(path) == shown
+
+
+def test_a_line_of_megabytes_is_no_burden(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(f'level=debug msg="{"a b" * 1_000_000}"\n{fatal("the cause")}\n')
+    assert last_errors(path) == "the cause"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class K0sctl:
         if process.returncode:
             raise ClusterError(
                 f"k0sctl apply ended with {process.returncode}: {last_errors(log)}",
-                hint=f"the whole log is {log}; mend the cause, then run resume",
+                hint=f"the whole log is {log}; fix the cause, then run resume",
             )
 
     async def finish_running(self, log: Path, *, on_wait: Callable[[str], None]) -> None:
@@ -171,7 +171,7 @@ class K0sctl:
                     process.kill()
         if process.returncode:
             reason = errors_in(stderr.decode(errors="replace")) or f"exit {process.returncode}"
-            raise ClusterError(f"k0sctl {words[0]}: {reason}", hint="mend the cause, then run resume")
+            raise ClusterError(f"k0sctl {words[0]}: {reason}", hint="fix the cause, then run resume")
         return stdout.decode(errors="replace")
 
     def _cannot_start(self, error: OSError) -> PrerequisiteError:
