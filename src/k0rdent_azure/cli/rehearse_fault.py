@@ -41,7 +41,7 @@ _OPTIONS = {
     "status": "HTTP status (503)",
     "retry_after": "cloud seconds that the Retry-After header names; without it there is none",
     "when": "before the request has an effect (default), or after it",
-    "seconds": "cloud seconds of silence, or real seconds of skew",
+    "seconds": "cloud seconds of silence or of a deletion, or real seconds of skew",
     "vm": "name of the VM",
     "zone": "only VMs in this zone",
     "size": "VM size",
@@ -62,6 +62,8 @@ _OPTIONS = {
     "value": "JSON; without it the property goes",
     "namespace": "Kubernetes namespace",
     "template": "name of the ClusterTemplate",
+    "verb": "get, apply or delete",
+    "reason": "a name of docs/rehearsal.md, or the text itself",
 }
 _TYPES: dict[str, Callable[[str], object]] = {
     "status": int,
@@ -69,7 +71,11 @@ _TYPES: dict[str, Callable[[str], object]] = {
     "seconds": float,
     "priority": int,
 }
-_CHOICES = {"when": ("before", "after"), "policy": ("Deallocate", "Delete")}
+_CHOICES = {
+    "when": ("before", "after"),
+    "policy": ("Deallocate", "Delete"),
+    "verb": ("get", "apply", "delete"),
+}
 
 
 def register(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

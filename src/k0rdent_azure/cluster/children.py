@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from k0rdent_azure.cluster.answers import is_absent, reason
 from k0rdent_azure.cluster.kcm import CLUSTERS, CommandOutput, Kubectl
 from k0rdent_azure.errors import ClusterError
 from k0rdent_azure.hosts.command import printable
 from k0rdent_azure.state.model import ChildCluster
 
-#: How kubectl says that the kind is not there, so that there is nothing of it.
-_NO_KIND = ("the server doesn't have a resource type", "the server could not find the requested resource")
-#: With these it only failed to find out which kinds there are.
-_NO_DISCOVERY = ("couldn't get", "unable to retrieve", "unauthorized", "forbidden")
 #: How kubectl, sudo or a shell say that there is no API server to ask.
 _NO_SERVER = (
     "was refused",
@@ -42,11 +39,10 @@ async def children(kubectl: Kubectl) -> list[ChildCluster]:
     result = await kubectl(["get", CLUSTERS, "-A", "-o", "json", REQUEST_TIMEOUT], None)
     if result.exit_status:
         said = result.stderr.lower()
-        if any(words in said for words in _NO_KIND) and not any(words in said for words in _NO_DISCOVERY):
+        if is_absent(result):
             return []
-        reason = printable(result.stderr).strip()[-300:] or f"exit {result.exit_status}"
         kind = NoServerError if any(words in said for words in _NO_SERVER) else ClusterError
-        raise kind(f"kubectl get {CLUSTERS}: {reason}")
+        raise kind(f"kubectl get {CLUSTERS}: {reason(result)}")
     return [_child(item) for item in _items(result)]
 
 

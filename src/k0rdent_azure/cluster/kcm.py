@@ -9,34 +9,27 @@ import json
 import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from k0rdent_azure.cluster.answers import (
+    SHOWN,
+    CommandOutput,
+    RefusedError,
+    failure,
+    is_absent,
+    middle_cut,
+)
+from k0rdent_azure.cluster.helm import REFUSED, Lasting, is_progress, lasting
 from k0rdent_azure.config import forms
 from k0rdent_azure.errors import ClusterError
 from k0rdent_azure.hosts.command import printable
 from k0rdent_azure.state.model import Component
 
-#: How kubectl says that an object, or its kind, does not exist (yet).
-ABSENT = (
-    "(NotFound)",
-    "the server doesn't have a resource type",
-    "the server could not find the requested resource",
-)
+__all__ = ["CommandOutput", "Kubectl", "Readiness", "install", "observe"]
+
 CLUSTERS = "clusterdeployments.k0rdent.mirantis.com"
 MANAGEMENT = "managements.k0rdent.mirantis.com"
 #: Installing pulls images; helm gives up after this. Go duration syntax.
 HELM_TIMEOUT = "20m"
-
-
-class CommandOutput(Protocol):
-    """What a command gave; `hosts.ssh.CommandResult` is one."""
-
-    @property
-    def exit_status(self) -> int: ...
-    @property
-    def stdout(self) -> str: ...
-    @property
-    def stderr(self) -> str: ...
 
 
 #: Runs kubectl with arguments and standard input.
@@ -51,6 +44,10 @@ class Readiness:
     message: str
     release: str | None = None
     components: Mapping[str, Component] = field(default_factory=dict)
+    #: What will not pass by itself; None while it may.
+    lasting: Lasting | None = None
+    #: What helm says of the chart, while there is no Management object.
+    helm: str | None = None
 
 
 def kubectl_command(arguments: list[str]) -> str:
@@ -63,8 +60,11 @@ def chart_name(release: str) -> str:
     return f"k0s-addon-chart-{release}"
 
 
-def chart_manifest(*, version: str, registry: str, namespace: str, release: str) -> str:
+def chart_manifest(*, version: str, registry: str, namespace: str, release: str, attempt: str = "") -> str:
     """The Chart object that k0s' helm controller installs. https://docs.k0sproject.io/stable/helm-charts/
+
+    With another `attempt` it is another object: k0s lets helm try again at once, and not after the next of its pauses,
+    which grow to 17 minutes.
 
     Raises ClusterError where a value does not have its strict form: it names what runs in the cluster, and where.
     """
@@ -73,6 +73,7 @@ def chart_manifest(*, version: str, registry: str, namespace: str, release: str)
         ("registry", registry, forms.is_chart(registry)),
         ("namespace", namespace, forms.is_label(namespace)),
         ("release", release, forms.is_label(release)),
+        ("attempt", attempt, not attempt or forms.is_word(attempt.replace(":", "-"))),
     ):
         if not good:
             raise ClusterError(
@@ -94,45 +95,30 @@ def chart_manifest(*, version: str, registry: str, namespace: str, release: str)
                 "namespace": namespace,
                 "releaseName": release,
                 "timeout": HELM_TIMEOUT,
-                "values": "",
+                # A comment changes nothing but the object's generation.
+                "values": f"# {attempt}\n" if attempt else "",
             },
         }
     )
 
 
-async def install(kubectl: Kubectl, *, version: str, registry: str, namespace: str, release: str) -> None:
-    """Apply the Chart object; applying it again changes nothing. Raises ClusterError."""
-    manifest = chart_manifest(version=version, registry=registry, namespace=namespace, release=release)
+async def install(
+    kubectl: Kubectl, *, version: str, registry: str, namespace: str, release: str, attempt: str = ""
+) -> None:
+    """Apply the Chart object; applying it again changes nothing.
+
+    Raises NotYetError while the API server or the kind is not there, RefusedError if it is never taken, ClusterError.
+    """
+    manifest = chart_manifest(
+        version=version, registry=registry, namespace=namespace, release=release, attempt=attempt
+    )
     result = await kubectl(["apply", "-f", "-"], manifest)
     if result.exit_status:
-        raise ClusterError(f"kubectl apply of the kcm chart: {_reason(result)}")
-
-
-async def uninstall(kubectl: Kubectl, *, namespace: str, release: str) -> None:
-    """Take kcm away: the Management object, then the chart, then the namespace. Can be repeated.
-
-    Each waits until its finalizers are done. Raises ClusterError, and does nothing, while kcm still manages clusters:
-    nobody else would delete what they are made of.
-    """
-    listed = await kubectl(["get", CLUSTERS, "-A", "-o", "name"], None)
-    if listed.exit_status == 0 and listed.stdout.strip():
-        count = len(listed.stdout.split())
-        raise ClusterError(
-            f"kcm still manages {count} clusters",
-            hint="delete them first: kubectl delete clusterdeployments -A --all",
-        )
-    for words in (
-        [MANAGEMENT, "kcm"],
-        ["charts.helm.k0sproject.io", chart_name(release), "-n", "kube-system"],
-        ["namespace", namespace],
-    ):
-        result = await kubectl(["delete", *words, "--ignore-not-found"], None)
-        if result.exit_status and not any(phrase in result.stderr for phrase in ABSENT):
-            raise ClusterError(f"kubectl delete {' '.join(words[:2])}: {_reason(result)}")
+        raise failure("kubectl apply of the kcm chart", result)
 
 
 async def chart_version(kubectl: Kubectl, *, release: str) -> str | None:
-    """The version that the Chart object asks for, None where there is none. Raises ClusterError."""
+    """The version that the Chart object asks for, None where there is none. Raises as `install` does."""
     words = ["get", "charts.helm.k0sproject.io", chart_name(release), "-n", "kube-system", "-o", "json"]
     chart = await _get(kubectl, words)
     spec = chart.get("spec") if chart else None
@@ -146,7 +132,7 @@ async def chart_error(kubectl: Kubectl, *, release: str) -> str | None:
     chart = await _get(kubectl, words)
     status = chart.get("status") if chart else None
     error = status.get("error") if isinstance(status, dict) else None
-    return printable(str(error))[:300] if error else None
+    return middle_cut(printable(str(error)), SHOWN) if error else None
 
 
 async def observe(kubectl: Kubectl, *, release: str = "kcm") -> Readiness:
@@ -157,10 +143,12 @@ async def observe(kubectl: Kubectl, *, release: str = "kcm") -> Readiness:
     try:
         management = await _get(kubectl, ["get", MANAGEMENT, "kcm", "-o", "json"])
         error = await chart_error(kubectl, release=release) if management is None else None
-    except ClusterError as failure:
-        return Readiness(ready=False, message=failure.message)
+    except RefusedError as refused:
+        return Readiness(ready=False, message=refused.message, lasting=REFUSED)
+    except ClusterError as silent:
+        return Readiness(ready=False, message=silent.message)
     if error is not None:
-        return Readiness(ready=False, message=f"helm: {error}")
+        return Readiness(ready=False, message=f"helm: {error}", lasting=lasting(error), helm=error)
     return readiness(management)
 
 
@@ -190,13 +178,21 @@ def readiness(management: Mapping[str, object] | None) -> Readiness:
         message="ready" if ready else "is being deleted" if leaving else _missing(components, condition),
         release=str(release) if forms.is_word(str(release or "")) else None,
         components=components,
+        lasting=None if ready or leaving else _lasting(components),
     )
+
+
+def _lasting(components: Mapping[str, Component]) -> Lasting | None:
+    found = (lasting(component.error) for component in components.values() if component.error)
+    return next((each for each in found if each is not None), None)
 
 
 def _missing(components: Mapping[str, Component], condition: Mapping[str, object]) -> str:
     failed = [f"{name}: {component.error}" for name, component in components.items() if component.error]
     if failed:
-        return printable("; ".join(failed))[:300]
+        # What stays is what has to be read.
+        failed.sort(key=lambda said: lasting(said) is None)
+        return middle_cut("; ".join(failed[:3]), SHOWN)
     done = sum(component.success for component in components.values())
     if components and done < len(components):
         return f"{done} of {len(components)} components are up"
@@ -210,11 +206,17 @@ def _components(status: Mapping[str, object]) -> dict[str, Component]:
     return {
         name: Component(
             success=bool(component.get("success")),
-            error=printable(str(component["error"]))[:300] if component.get("error") else None,
+            error=_component_error(component.get("error")),
         )
         for name, component in _mapping(status, "components").items()
         if isinstance(component, dict)
     }
+
+
+def _component_error(said: object) -> str | None:
+    """What went wrong with a component; None if it only says that it is on its way."""
+    text = middle_cut(printable(str(said)).strip(), SHOWN) if said else ""
+    return text if text and not is_progress(text) else None
 
 
 def _condition(status: Mapping[str, object]) -> Mapping[str, object]:
@@ -229,10 +231,9 @@ async def _get(kubectl: Kubectl, words: list[str]) -> dict[str, object] | None:
     """An object, or None where neither it nor (yet) its kind exists."""
     result = await kubectl(words, None)
     if result.exit_status:
-        # kubectl has one exit status for everything; its words are the API's reasons, stable since 1.0.
-        if any(phrase in result.stderr for phrase in ABSENT):
+        if is_absent(result):
             return None
-        raise ClusterError(f"kubectl {' '.join(words[:3])}: {_reason(result)}")
+        raise failure(f"kubectl {' '.join(words[:3])}", result)
     try:
         document = json.loads(result.stdout)
     except ValueError as error:
@@ -243,7 +244,3 @@ async def _get(kubectl: Kubectl, words: list[str]) -> dict[str, object] | None:
 def _mapping(document: Mapping[str, object], key: str) -> Mapping[str, object]:
     value = document.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _reason(result: CommandOutput) -> str:
-    return printable(result.stderr).strip()[-300:] or f"exit {result.exit_status}"

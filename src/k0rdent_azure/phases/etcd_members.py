@@ -13,12 +13,15 @@ from collections.abc import Collection, Sequence
 
 from k0rdent_azure.cluster.kcm import kubectl_command
 from k0rdent_azure.config.topology import Host
+from k0rdent_azure.hosts.ssh import Target
 from k0rdent_azure.phases import etcd_health
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.etcd_health import MEMBER_LIST, UNIT
 
 #: etcd's port for its peers.
 _PORT = 2380
+#: Real seconds for a member to leave: etcd may elect a leader first.
+LEAVE_LIMIT = 180.0
 
 
 async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
@@ -38,7 +41,7 @@ async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
         if f"https://{host.private_ip}:{_PORT}" not in members:
             continue
         ctx.interrupt.checkpoint()
-        await ctx.ssh.run(target, f"sudo -n k0s etcd leave --peer-address {shlex.quote(host.private_ip)}")
+        await _leave(ctx, target, host)
         with ctx.commit() as tx:
             message = f"the machine before this one left etcd; asked on {there[0].name}"
             ctx.event(tx, "etcd_member_removed", message, resource=host.name)
@@ -57,9 +60,15 @@ async def dismiss(ctx: Context, nodes: Sequence[Host]) -> None:
     for host in nodes:
         await etcd_health.refuse_loss(ctx, {host.name}, act="taken out of etcd", leaving=True)
         if f"https://{host.private_ip}:{_PORT}" in members:
-            await ctx.ssh.run(target, f"sudo -n k0s etcd leave --peer-address {shlex.quote(host.private_ip)}")
-        words = ["delete", "node", host.name, "--ignore-not-found"]
+            await _leave(ctx, target, host)
+        # It goes when its finalizers are done, and k0s on it goes right afterwards.
+        words = ["delete", "node", host.name, "--ignore-not-found", "--wait=false"]
         await ctx.ssh.run(target, kubectl_command(words))
+
+
+async def _leave(ctx: Context, target: Target, host: Host) -> None:
+    command = f"sudo -n k0s etcd leave --peer-address {shlex.quote(host.private_ip)}"
+    await ctx.ssh.run(target, command, timeout=LEAVE_LIMIT)
 
 
 async def without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:

@@ -13,15 +13,22 @@ from typing import Literal
 
 import msgspec
 
-from k0rdent_azure.cluster import kcm
 from k0rdent_azure.config.topology import LAPTOP, Host
 from k0rdent_azure.errors import HostUnreachableError, QuorumError, StateError
-from k0rdent_azure.phases import arm, children, etcd_health, etcd_members, removal_check, turns, vm_removal
+from k0rdent_azure.phases import (
+    arm,
+    children,
+    etcd_health,
+    etcd_members,
+    kcm_removal,
+    removal_check,
+    turns,
+    vm_removal,
+)
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.destroy import remove_everything
 from k0rdent_azure.phases.engine import PHASES, recorded, run_all
-from k0rdent_azure.phases.k0rdent_install import kubectl_on_leader
-from k0rdent_azure.phases.orphans import RESET
+from k0rdent_azure.phases.orphans import RESET, RESET_LIMIT
 from k0rdent_azure.state.changes import NsgChanges, SubnetChanges, VmChanges, VmOptional, VnetChanges
 from k0rdent_azure.state.intents import ROLLBACK, RollbackDetails
 from k0rdent_azure.state.model import AzureResources, DeploymentStatus, PhaseName, State
@@ -275,7 +282,7 @@ async def _remove(ctx: Context, found: Sequence[Resource], details: RollbackDeta
     await etcd_health.refuse_loss(ctx, spared[:1], act="removed", leaving=True)
     if "helm release" in kinds and not (everything or whole_cluster):
         ctx.step("uninstalling kcm")
-        await _uninstall(ctx)
+        await kcm_removal.uninstall(ctx)
     if nodes and not everything:
         await _remove_nodes(ctx, nodes, leaving_vms=leaving_vms, whole=whole_cluster)
     if ("wireguard peer", LAPTOP) in _keys(found):
@@ -320,12 +327,6 @@ async def _permit_without_children(ctx: Context, *, abandon: bool) -> None:
     children.permit(listed, abandon=abandon, what="nothing was removed", kubeconfig=file)
 
 
-async def _uninstall(ctx: Context) -> None:
-    installed = ctx.state.k0rdent
-    assert installed is not None, "the state begins with a k0rdent section"  # noqa: S101
-    await kcm.uninstall(kubectl_on_leader(ctx), namespace=installed.namespace, release=installed.helm_release)
-
-
 async def _remove_nodes(
     ctx: Context, nodes: Sequence[Host], *, leaving_vms: Collection[str], whole: bool
 ) -> None:
@@ -339,7 +340,9 @@ async def _remove_nodes(
         for host in nodes
         if host.name not in leaving_vms and vms[host.name].status not in ("pending", "creating")
     ]
-    runs = (ctx.ssh.run(ctx.public_target(host, vms[host.name]), RESET) for host in staying)
+    runs = (
+        ctx.ssh.run(ctx.public_target(host, vms[host.name]), RESET, timeout=RESET_LIMIT) for host in staying
+    )
     ended = await asyncio.gather(*runs, return_exceptions=True)
     failed = {
         host.name: each for host, each in zip(staying, ended, strict=True) if isinstance(each, BaseException)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from k0rdent_azure.cluster import kcm
+from k0rdent_azure.cluster.answers import NotYetError
 from k0rdent_azure.cluster.children import children
 from k0rdent_azure.cluster.kcm import CommandOutput, Readiness
-from k0rdent_azure.errors import ClusterError, HostError, HostUnreachableError
+from k0rdent_azure.errors import ClusterError, CommandFailedError, HostError, HostUnreachableError
+from k0rdent_azure.hosts.command import CommandResult
 from k0rdent_azure.phases.children import note
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.state.model import PhaseName
 
 #: Cloud seconds between two looks at the Management object; it settles in 5 to 10 minutes.
 POLL = 20.0
+#: … and between two tries of what the API server cannot do yet, and how long it is given.
+RETRY_DELAY = 10.0
+API_PATIENCE = 600.0
+#: How often in a row an error that stays has to be seen: k0s may have written it before the last change.
+SURE = 6
+
+T = TypeVar("T")
 
 
 class K0rdentInstall:
@@ -24,11 +37,11 @@ class K0rdentInstall:
         if readiness.ready:
             await self._list_children(ctx)
             return
-        if (
-            await kcm.chart_version(kubectl_on_leader(ctx), release=_release(ctx))
-            != ctx.config.software.k0rdent.version
-        ):
+        there = await _answered(ctx, lambda: kcm.chart_version(kubectl_on_leader(ctx), release=_release(ctx)))
+        if there != ctx.config.software.k0rdent.version:
             await self._install(ctx)
+        elif readiness.helm is not None:
+            await self._again(ctx, readiness.helm)
         await self._wait(ctx)
         await self._list_children(ctx)
 
@@ -67,18 +80,36 @@ class K0rdentInstall:
             tx.k0rdent.update(status="installing", installed_by="k0s helm extension")
             tx.phase(self.name).update(step="applying the kcm chart")
             ctx.event(tx, "kcm_install_started", f"kcm {software.version} from {software.registry}")
-        await kcm.install(
-            kubectl_on_leader(ctx),
-            version=software.version,
-            registry=software.registry,
-            namespace=software.namespace,
-            release=_release(ctx),
-        )
+        await self._apply(ctx)
         with ctx.commit() as tx:
             tx.phase(self.name).update(step="waiting for the Management object")
 
+    async def _again(self, ctx: Context, error: str) -> None:
+        """Let helm try once more at once: what was wrong in an earlier run may be right by now."""
+        ctx.need_confirmation(f"let helm install the kcm chart again: {error}")
+        ctx.interrupt.checkpoint()
+        with ctx.commit() as tx:
+            tx.begin_operation("kcm-install", kind="kcm_install", target=_release(ctx), phase=self.name)
+            tx.k0rdent.update(status="installing")
+            ctx.event(tx, "kcm_install_repeated", f"helm had said: {error}")
+        await self._apply(ctx, attempt=ctx.now)
+
+    async def _apply(self, ctx: Context, *, attempt: str = "") -> None:
+        software = ctx.config.software.k0rdent
+        await _answered(
+            ctx,
+            lambda: kcm.install(
+                kubectl_on_leader(ctx),
+                version=software.version,
+                registry=software.registry,
+                namespace=software.namespace,
+                release=_release(ctx),
+                attempt=attempt,
+            ),
+        )
+
     async def _wait(self, ctx: Context) -> None:
-        started, looks = ctx.clock.monotonic(), 0
+        started, looks, sure = ctx.clock.monotonic(), 0, 0
         while True:
             try:
                 readiness = await self._observe(ctx)
@@ -88,6 +119,9 @@ class K0rdentInstall:
                 return
             ctx.observer.activity("kcm", readiness.message)
             looks += 1
+            sure = sure + 1 if readiness.lasting is not None else 0
+            if sure >= SURE:
+                raise _lasting(ctx, readiness)
             late = ctx.clock.monotonic() - started > ctx.config.timeouts.k0rdent_install_wait
             if late and looks >= LOOKS_BEFORE_GIVING_UP:
                 with ctx.commit() as tx:
@@ -97,6 +131,44 @@ class K0rdentInstall:
                     hint="it may only need more time: run resume to go on waiting",
                 )
             await ctx.sleep(POLL)
+
+
+async def _answered(ctx: Context, ask: Callable[[], Awaitable[T]]) -> T:
+    """What the API server answers, once it can. Raises ClusterError at once for a refusal, or if it takes too long."""
+    started, looks = ctx.clock.monotonic(), 0
+    while True:
+        try:
+            return await ask()
+        except NotYetError as error:
+            looks += 1
+            ctx.observer.activity("kcm", f"waiting for the API server: {error.message}")
+            late = ctx.clock.monotonic() - started > API_PATIENCE
+            if late and looks >= LOOKS_BEFORE_GIVING_UP:
+                raise ClusterError(
+                    f"the API server could not do it within {API_PATIENCE:.0f} s: {error.message}",
+                    hint=f"see what is wrong with it: {kubectl_command(ctx)} get --raw '/readyz?verbose'",
+                ) from error
+        await ctx.sleep(RETRY_DELAY)
+
+
+def _lasting(ctx: Context, readiness: Readiness) -> ClusterError:
+    """The error for what no waiting helps against, with helm's own words."""
+    assert readiness.lasting is not None  # noqa: S101 - whoever asks has seen it
+    with ctx.commit() as tx:
+        tx.k0rdent.update(status="failed")
+    advice = readiness.lasting.advice.format(
+        kubectl=kubectl_command(ctx),
+        namespace=shlex.quote(ctx.config.software.k0rdent.namespace),
+        release=shlex.quote(_release(ctx)),
+    )
+    return ClusterError(f"kcm cannot be installed: {readiness.message}", hint=advice)
+
+
+def kubectl_command(ctx: Context) -> str:
+    """What begins a kubectl command line for this cluster, for a hint."""
+    cluster = ctx.state.k0s_cluster
+    file = ctx.path(cluster.kubeconfig_file) if cluster else "kubeconfig"
+    return f"kubectl --kubeconfig {shlex.quote(str(file))}"
 
 
 def _release(ctx: Context) -> str:
@@ -111,6 +183,10 @@ def kubectl_on_leader(ctx: Context) -> kcm.Kubectl:
 
     async def run(arguments: list[str], stdin: str | None) -> CommandOutput:
         command = kcm.kubectl_command(arguments)
-        return await ctx.ssh.run(target, command, stdin=stdin, check=False)
+        try:
+            return await ctx.ssh.run(target, command, stdin=stdin, check=False)
+        except CommandFailedError as error:
+            # It did not end in time: the API server may be quicker in a while.
+            return CommandResult(error.exit_status, "", error.message)
 
     return run

@@ -11,6 +11,9 @@ from k0rdent_azure.phases.context import Context
 #: Takes k0s off a host, if it is there; running it again changes nothing.
 RESET = "command -v k0s >/dev/null || exit 0; sudo -n k0s stop; sudo -n k0s reset"
 
+#: Real seconds for it: it stops all pods, and takes their mounts away.
+RESET_LIMIT = 600.0
+
 
 async def reset(ctx: Context, ready: Collection[str]) -> None:
     """Reset the workers among `ready` where every controller is on a new machine: etcd went with the old ones.
@@ -26,4 +29,6 @@ async def reset(ctx: Context, ready: Collection[str]) -> None:
     with ctx.commit() as tx:
         ctx.event(tx, "workers_reset", f"no controller of their cluster is left; k0s goes from {names}")
     vms = ctx.state.azure_resources.virtual_machines
-    await asyncio.gather(*(ctx.ssh.run(ctx.vpn_target(host, vms[host.name]), RESET) for host in workers))
+    await asyncio.gather(
+        *(ctx.ssh.run(ctx.vpn_target(host, vms[host.name]), RESET, timeout=RESET_LIMIT) for host in workers)
+    )

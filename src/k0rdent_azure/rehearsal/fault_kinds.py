@@ -122,7 +122,32 @@ KINDS: dict[str, FaultKind] = {
             defaults={"resource": "child", "namespace": "kcm-system", "template": "aws-standalone-cp-1-0-0"},
         ),
         FaultKind(
-            "kubectl-error", CLUSTER, "the API server fails to list what --resource names", ("resource",)
+            "kubectl-error",
+            CLUSTER,
+            "kubectl --verb of what --resource names fails, for a --reason",
+            ("resource", "verb", "reason"),
+            defaults={"verb": "get", "reason": "internal"},
+        ),
+        FaultKind(
+            "slow-deletion",
+            CLUSTER,
+            "what --resource names is gone only --seconds after it was deleted",
+            ("resource", "seconds"),
+            defaults={"seconds": "600"},
+        ),
+        FaultKind(
+            "helm-error",
+            CLUSTER,
+            "helm cannot install kcm's chart, for a --reason",
+            ("reason",),
+            defaults={"reason": "version-not-found"},
+        ),
+        FaultKind(
+            "component-error",
+            CLUSTER,
+            "the component --resource of kcm has an error, for a --reason",
+            ("resource", "reason"),
+            defaults={"reason": "retries-exhausted"},
         ),
     )
 }

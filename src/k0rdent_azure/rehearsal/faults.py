@@ -61,7 +61,7 @@ ChangeKind = Literal[
     "group-deleted",
 ]
 #: What is in the cluster, or wrong with its API.
-ClusterKind = Literal["child-cluster", "kubectl-error"]
+ClusterKind = Literal["child-cluster", "kubectl-error", "slow-deletion", "helm-error", "component-error"]
 Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable", "policy-tag"] | ChangeKind | ClusterKind
 Moment = Literal["before", "after"]
 EvictionPolicy = Literal["Deallocate", "Delete"]
@@ -113,6 +113,8 @@ class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
     value: object = None
     namespace: str | None = None
     template: str | None = None
+    verb: str = "get"
+    reason: str | None = None
 
     def hits(self, method: str, path: str) -> bool:
         return (self.method is None or self.method.upper() == method) and (
@@ -184,11 +186,26 @@ class Faults:
     def ssh(self, vm: str) -> Fault | None:
         return self._meet(lambda each: each.kind == "ssh-unreachable" and each.vm in (None, vm))
 
-    def kubectl(self, resource: str) -> Fault | None:
-        """The fault of a `kubectl get` of these (plural and group)."""
+    def kubectl(self, resource: str, verb: str = "get") -> Fault | None:
+        """The fault of a `kubectl VERB` of these (plural and group)."""
         return self._meet(
-            lambda each: each.kind == "kubectl-error" and (each.resource or "").lower() in resource.lower()
+            lambda each: (
+                each.kind == "kubectl-error"
+                and each.verb == verb
+                and (each.resource or "").lower() in resource.lower()
+            )
         )
+
+    def deletion(self, resource: str) -> Fault | None:
+        """The fault that makes the deletion of one of these (plural and group) take long."""
+        return self._meet(
+            lambda each: each.kind == "slow-deletion" and (each.resource or "").lower() in resource.lower()
+        )
+
+    def said(self, kind: Kind, resource: str = "") -> str | None:
+        """The reason of a fault of the chart, or of the component `resource`."""
+        found = self._meet(lambda each: each.kind == kind and each.resource in (None, resource))
+        return found.reason if found is not None else None
 
     def armed(self, kind: Kind) -> list[Fault]:
         """Those of a kind, for who only looks."""

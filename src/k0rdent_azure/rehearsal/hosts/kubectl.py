@@ -18,9 +18,9 @@ from k0rdent_azure.rehearsal.hosts.jsonpath import PathError, render, render_go
 from k0rdent_azure.rehearsal.hosts.k0s import K0s
 from k0rdent_azure.rehearsal.hosts.kubernetes import Cluster, Object, serving
 from k0rdent_azure.rehearsal.hosts.kubernetes_api import Api, Kind, metadata
+from k0rdent_azure.rehearsal.hosts.refusals import KUBECTL
 from k0rdent_azure.rehearsal.hosts.shell import Process
 
-DELETION = 20.0  # cloud seconds until finalizers are done
 _VALUED = {
     "-n": "namespace", "--namespace": "namespace", "-o": "output", "--output": "output", "--raw": "raw",
     "-f": "filename", "--filename": "filename", "--kubeconfig": "kubeconfig", "--data-dir": "data-dir",
@@ -181,13 +181,7 @@ def _not_found(kind: Kind, name: str) -> str:
 
 async def _get(process: Process, call: Call, api: Api) -> int:
     kind, names = _targets(call, api)
-    faults = Faults(api.site.world.directory)
-    broken = faults.kubectl(kind.title)
-    faults.commit()
-    if broken is not None:
-        raise Refusal(
-            "Error from server (InternalError): an error on the server has prevented the request from succeeding"
-        )
+    _refuse_by_fault(api, kind, "get")
     namespace = None if "all" in call.options else call.namespace
     if not names:
         items = _selected(api.objects(kind, namespace), call.options.get("field-selector", ""))
@@ -209,6 +203,15 @@ async def _get(process: Process, call: Call, api: Api) -> int:
         several: Object = {"apiVersion": "v1", "items": items, "kind": "List"}
         _print(process, call, kind, items, items[0] if len(names) == 1 else several)
     return status
+
+
+def _refuse_by_fault(api: Api, kind: Kind | None, verb: str) -> None:
+    """Raises Refusal where a fault wants it. A kind that is not there yet has no name but that of a Chart."""
+    faults = Faults(api.site.world.directory)
+    broken = faults.kubectl(kind.title if kind is not None else "", verb)
+    faults.commit()
+    if broken is not None:
+        raise Refusal(KUBECTL.get(broken.reason or "", broken.reason or KUBECTL["internal"]))
 
 
 def _selected(items: list[Object], selector: str) -> list[Object]:
@@ -304,6 +307,7 @@ async def _apply(process: Process, call: Call, api: Api) -> int:
         kind = api.kind(
             f"{document['kind']}.{version.partition('/')[0]}" if "/" in version else str(document["kind"])
         )
+        _refuse_by_fault(api, kind, "apply")
         if kind is None:
             raise Refusal(
                 f'error: resource mapping not found for name: "{metadata(document)["name"]}" from "STDIN": '
@@ -333,6 +337,7 @@ def _create_namespace(process: Process, call: Call, api: Api) -> int:
 
 async def _delete(process: Process, call: Call, api: Api) -> int:
     kind, names = _targets(call, api)
+    _refuse_by_fault(api, kind, "delete")
     if "everything" in call.options:
         namespace = None if "all" in call.options else call.namespace
         names = [str(metadata(item)["name"]) for item in api.objects(kind, namespace)]
@@ -340,8 +345,10 @@ async def _delete(process: Process, call: Call, api: Api) -> int:
     for name in names:
         if api.delete(kind, call.namespace, name):
             process.out(f'{kind.applied} "{name}" deleted\n')
-            if kind.kind in {"Management", "Chart"} and call.options.get("wait") != "false":
-                await asyncio.sleep(min(DELETION / api.site.speed, 60.0))
+            if call.options.get("wait") != "false":
+                # Without an end, as kubectl does.
+                await asyncio.sleep(api.until_gone(kind, call.namespace, name) / api.site.speed)
+                api.finish(kind, call.namespace, name)
         elif "ignore" not in call.options:
             status = process.fail(_not_found(kind, name))
     return status

@@ -67,6 +67,8 @@ class Cluster:
     nodes: dict[str, Registered] = field(default_factory=dict)
     objects: dict[str, Object] = field(default_factory=dict)
     installs: dict[str, Install] = field(default_factory=dict)
+    #: Objects that are deleted, and the cloud second at which their finalizers are done.
+    leaving: dict[str, float] = field(default_factory=dict)
 
     def save(self) -> None:
         write_private(Path(self.path), json.dumps(asdict(self)))

@@ -8,13 +8,20 @@ from __future__ import annotations
 import copy
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
 
+from k0rdent_azure.rehearsal.faults import Faults
 from k0rdent_azure.rehearsal.hosts import kcm
 from k0rdent_azure.rehearsal.hosts.kubernetes import Cluster, Install, Object, node_objects
+from k0rdent_azure.rehearsal.hosts.refusals import COMPONENT, HELM
 
 if TYPE_CHECKING:
     from k0rdent_azure.rehearsal.hosts.site import Site
+
+
+#: Cloud seconds until finalizers are done.
+DELETION = 20.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,9 @@ class Api:
     def __init__(self, cluster: Cluster, site: Site) -> None:
         self.cluster = cluster
         self.site = site
+        for key, until in [*cluster.leaving.items()]:
+            if until <= site.now():
+                self._remove(key)
 
     def kind(self, word: str) -> Kind | None:
         """The served kind behind what a user typed: singular, plural, short, with or without group."""
@@ -93,7 +103,7 @@ class Api:
             if key.startswith(f"{kind.kind}/")
             and (namespace is None or not kind.namespaced or key.split("/")[1] == namespace)
         ]
-        return found + self._made_by_kcm(kind)
+        return [self._marked(kind, item) for item in found + self._made_by_kcm(kind)]
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return next((item for item in self.objects(kind, namespace) if metadata(item)["name"] == name), None)
@@ -115,19 +125,52 @@ class Api:
         return kind, word
 
     def delete(self, kind: Kind, namespace: str, name: str) -> bool:
-        """False if there is no such object."""
+        """Delete it, or begin to: what has finalizers stays until they are done. False if there is no such object."""
         if self.get(kind, namespace if kind.namespaced else "", name) is None:
             return False
-        key = f"{kind.kind}/{namespace if kind.namespaced else ''}/{name}"
+        key, faults = self._key(kind, namespace, name), Faults(self.site.world.directory)
+        slow = None if key in self.cluster.leaving else faults.deletion(kind.title)
+        faults.commit()
+        if slow is not None or kind.kind in {"Management", "Chart"}:
+            seconds = DELETION if slow is None else slow.seconds or 0.0
+            self.cluster.leaving.setdefault(key, self.site.now() + seconds)
+            self.cluster.save()
+        else:
+            self._remove(key)
+        return True
+
+    def until_gone(self, kind: Kind, namespace: str, name: str) -> float:
+        """Cloud seconds until what was deleted is gone."""
+        return max(0.0, self.cluster.leaving.get(self._key(kind, namespace, name), 0.0) - self.site.now())
+
+    def finish(self, kind: Kind, namespace: str, name: str) -> None:
+        """Its finalizers are done."""
+        if self._key(kind, namespace, name) in self.cluster.leaving:
+            self._remove(self._key(kind, namespace, name))
+
+    def _remove(self, key: str) -> None:
+        kind, _, name = key.split("/")
+        self.cluster.leaving.pop(key, None)
         self.cluster.objects.pop(key, None)
-        if kind.kind == "Node":
+        self.cluster.installs.pop(key, None)
+        if kind == "Node":
             self.cluster.nodes.pop(name, None)
-        elif kind.kind == "Chart":
-            self.cluster.installs.pop(key, None)
-        elif kind.kind == "Management":
+        elif kind == "Management":
             self.cluster.objects["Deleted//management"] = {}
         self.cluster.save()
-        return True
+
+    def _marked(self, kind: Kind, item: Object) -> Object:
+        """With the mark of its deletion."""
+        facts = metadata(item)
+        key = self._key(kind, str(facts.get("namespace", "")), str(facts["name"]))
+        if key not in self.cluster.leaving:
+            return item
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {**item, "metadata": {**facts, "deletionTimestamp": at}}
+
+    @staticmethod
+    def _key(kind: Kind, namespace: str, name: str) -> str:
+        return f"{kind.kind}/{namespace if kind.namespaced else ''}/{name}"
 
     def _kinds(self) -> tuple[Kind, ...]:
         installation = self._kcm()
@@ -143,7 +186,17 @@ class Api:
     def _live(self, key: str, document: Object) -> Object:
         if not key.startswith("Chart/"):
             return document
-        return {**document, "status": kcm.chart_status(spec(document), self._installation(key, document))}
+        status = kcm.chart_status(spec(document), self._installation(key, document))
+        reason = self._fault("helm-error") if kcm.is_kcm(document) else None
+        if reason is not None:
+            status = {**status, "error": HELM.get(reason, reason)}
+        return {**document, "status": status}
+
+    def _fault(self, kind: Literal["helm-error", "component-error"], resource: str = "") -> str | None:
+        faults = Faults(self.site.world.directory)
+        reason = faults.said(kind, resource)
+        faults.commit()
+        return reason
 
     def _kcm(self) -> tuple[str, kcm.Installation] | None:
         for key, document in self.cluster.objects.items():
@@ -187,10 +240,29 @@ class Api:
         uid = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.cluster.identifier}/{kind.kind}"))
         made: Object | None = None
         if kind.kind == "Management" and "Deleted//management" not in self.cluster.objects:
-            made = kcm.management(found[1], uid=uid)
+            made = kcm.management(found[1], uid=uid) if not self._failed() else None
+            if made is not None:
+                self._break_components(made)
         elif kind.kind == "Release":
             made = kcm.release(found[1], uid=uid)
         return [made] if made is not None else []
+
+    def _failed(self) -> bool:
+        """Whether helm cannot install kcm: then nobody makes the Management object."""
+        return any(each.times is None for each in Faults(self.site.world.directory).armed("helm-error"))
+
+    def _break_components(self, made: Object) -> None:
+        status = made["status"]
+        assert isinstance(status, dict)  # noqa: S101 - `kcm.management` makes it
+        broken = False
+        for name, component in status["components"].items():
+            reason = self._fault("component-error", name)
+            if reason is not None:
+                broken = True
+                component.pop("success", None)
+                component["error"] = COMPONENT.get(reason, reason).format(name=name)
+        if broken:
+            status["conditions"][0].update(status="False", reason="NotAllComponentsHealthy")
 
 
 def metadata(document: Object) -> Object:
