@@ -73,15 +73,37 @@ class Fault(msgspec.Struct, frozen=True):
         return "".join(parts)
 
 
+#: How a run goes on after what stopped it is put right. `again`: the same command; `change`: only another
+#: configuration helps; `either`: one of the two; `replace`: the VM has to be recreated; `destroy`: nothing else helps;
+#: `report`: nothing that a user can do helps.
+Way = Literal["again", "change", "either", "replace", "destroy", "report"]
+
+
 class K0rdentAzureError(Exception):
-    """The root. `hint` is one sentence or one command: what to do now."""
+    """The root. `hint` is one sentence or one command: what to do now.
+
+    `way` is how a run of a deployment goes on after that; `places` are the settings of k0rdent.yaml that could change,
+    `about` is the VM that has to be recreated. `is_led` says that the hint ends with the command to run.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        way: Way = "again",
+        places: Sequence[str] = (),
+        about: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.way = way
+        self.places = tuple(places)
+        self.about = about
+        self.is_led = False
 
 
 class UsageError(K0rdentAzureError):
@@ -166,7 +188,8 @@ class Quota(msgspec.Struct, frozen=True):
 class AzureRequestError(AzureError):
     """ARM answered with an error. `code` is ARM's (`ResourceGroupNotFound`), `status` is HTTP's.
 
-    `quota` is the one that would be exceeded, where ARM told it.
+    `quota` is the one that would be exceeded, where ARM told it; `family` is what kind of refusal it is
+    (`azure.failure_table`).
     """
 
     def __init__(
@@ -178,8 +201,13 @@ class AzureRequestError(AzureError):
         resource_id: str | None = None,
         hint: str | None = None,
         quota: Quota | None = None,
+        way: Way = "again",
+        places: Sequence[str] = (),
+        about: str | None = None,
+        family: str = "unknown",
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, way=way, places=places, about=about)
+        self.family = family
         self.status = status
         self.code = code
         self.resource_id = resource_id
@@ -189,7 +217,7 @@ class AzureRequestError(AzureError):
 class DeploymentFailedError(AzureError):
     """A template deployment ended as Failed or Canceled; `code` and `resource_id` name the first cause.
 
-    `quota` is the one that it would exceed, where ARM told it.
+    `quota` is the one that it would exceed, where ARM told it; `family` is what kind of refusal it is.
     """
 
     def __init__(
@@ -200,8 +228,13 @@ class DeploymentFailedError(AzureError):
         resource_id: str | None = None,
         hint: str | None = None,
         quota: Quota | None = None,
+        way: Way = "again",
+        places: Sequence[str] = (),
+        about: str | None = None,
+        family: str = "unknown",
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, way=way, places=places, about=about)
+        self.family = family
         self.code = code
         self.resource_id = resource_id
         self.quota = quota

@@ -93,9 +93,10 @@ def ways_on(ended: Ended) -> list[tuple[str, ...]]:
         return []
     if ONLY in hints[-1] and ONLY not in " ".join(ended.words):
         return [(*ended.words, *ONLY.split())]
+    # With another configuration it would be another deployment.
+    first = hints[-1].partition("; or, for another configuration")[0]
     found = [
-        confirmed(shlex.split(each.strip().rstrip(".").replace("'", "")))
-        for each in COMMAND.findall(hints[-1])
+        confirmed(shlex.split(each.strip().rstrip(".").replace("'", ""))) for each in COMMAND.findall(first)
     ]
     return [
         (*each, *ended.words[2:]) if each[:2] == ("secrets", "encrypt") else each

@@ -38,6 +38,12 @@ def for_refused(uses: Sequence[Use], sizes: Sequence[VmSize], told: str) -> list
     return [_instead(use, by_name.get(use.size.lower()), sizes) for use in refused]
 
 
+def all_offered(uses: Sequence[Use], sizes: Sequence[VmSize]) -> bool:
+    """Whether Azure offers all that is asked for: if it refuses it, its room is used up, which may change."""
+    by_name = {size.name.lower(): size for size in sizes}
+    return all(_is_offered(use, by_name) for use in uses)
+
+
 def _is_offered(use: Use, by_name: dict[str, VmSize]) -> bool:
     size = by_name.get(use.size.lower())
     return size is not None and size.fits(use.zones)

@@ -28,6 +28,7 @@ from k0rdent_azure.azure.failures import Answer, authentication_failed, is_absen
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.azure.policies import FIRST_BACKOFF, ArmRetryPolicy, ArmTokenPolicy, LedgerPolicy
 from k0rdent_azure.azure.transport import CloudTransport
+from k0rdent_azure.azure.where import Where
 from k0rdent_azure.clock import Clock
 from k0rdent_azure.errors import AzureUnreachableError
 
@@ -53,6 +54,7 @@ class ArmClient:
 
     A `read_only` one raises ReadOnlyError, before anything is sent, if a request could change something. The id of
     the `deployment` and the `command` stand in the user agent: who reads a log of requests sees what each was for.
+    `where` is the deployment's own place, for commands in hints.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class ArmClient:
         read_only: bool = False,
         deployment: str = "",
         command: str = "",
+        where: Where | None = None,
     ) -> None:
         self.environment = environment
+        self.where = where or Where(cloud=environment.name)
         self.clock = clock
         self.ledger = ledger
         self._credential = credential
@@ -132,7 +136,7 @@ class ArmClient:
             await self.clock.sleep(FIRST_BACKOFF)
             response = await self._send(request, path)
             parsed = _parse(response.content)
-        return _answer(method, path, response, parsed, accept)
+        return _answer(method, path, response, parsed, accept=accept, where=self.where)
 
     async def log_in(self) -> None:
         """Get a token as the first request would; ARM is asked nothing.
@@ -226,11 +230,13 @@ def _answer(
     path: str,
     response: AsyncHttpResponse,
     parsed: dict[str, object] | None,
+    *,
     accept: Collection[int],
+    where: Where,
 ) -> ArmResponse:
     if response.status_code not in accept or response.status_code == 404:
         answer = Answer(response.status_code, parsed, response.content, response.headers)
-        error = request_failed(method, path, answer)
+        error = request_failed(method, path, answer, where)
         if not (response.status_code in accept and is_absent(error)):
             raise error
     if parsed is None:

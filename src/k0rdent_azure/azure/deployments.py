@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from k0rdent_azure.azure import versions
@@ -13,6 +13,7 @@ from k0rdent_azure.azure.failures import deployment_failed, explain, is_absent
 from k0rdent_azure.azure.reading import mapping, text, texts
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import Template
+from k0rdent_azure.azure.where import NOWHERE, Where
 from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
 
 #: Provisioning states that nothing follows. https://learn.microsoft.com/rest/api/resources/deployments/get
@@ -119,10 +120,11 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class VmFailure:
-    """Why a VM was not made: ARM's code, and what that means in words."""
+    """Why a VM was not made: ARM's code, what that means in words, and the family that it belongs to."""
 
     code: str
     message: str
+    family: str = ""
 
 
 async def put(
@@ -183,14 +185,23 @@ async def operations(client: ArmClient, target: DeploymentTarget) -> list[Operat
     return found
 
 
-def failure(view: DeploymentView, found: Sequence[OperationView]) -> DeploymentFailedError:
+def failure(
+    view: DeploymentView, found: Sequence[OperationView], where: Where = NOWHERE
+) -> DeploymentFailedError:
     """Why `view` ended as Failed or Canceled: from the operations, else from the record's own error."""
     reasons: list[tuple[ArmError, str | None]] = [
         (error, operation.resource_id) for operation in found for error in operation.errors
     ]
     if not reasons and view.error is not None:
         reasons = [(error, error.resource_id) for error in causes(view.error)]
-    return deployment_failed(view.name, view.provisioning_state, reasons)
+    return deployment_failed(
+        view.name,
+        view.provisioning_state,
+        reasons,
+        where=where,
+        path=view.id,
+        correlation=view.correlation_id or "",
+    )
 
 
 def failed_vms(found: Sequence[OperationView]) -> dict[str, VmFailure]:
@@ -200,7 +211,8 @@ def failed_vms(found: Sequence[OperationView]) -> dict[str, VmFailure]:
         vm = vm_of(operation.resource_id)
         if vm is not None and operation.errors:
             first = operation.errors[0]
-            reasons.setdefault(vm, VmFailure(first.code, explain(first, operation.resource_id).message))
+            told = explain(first, operation.resource_id)
+            reasons.setdefault(vm, VmFailure(first.code, told.message, told.family))
     return reasons
 
 
@@ -238,10 +250,10 @@ def _operation(properties: Mapping[str, object]) -> OperationView:
 
 
 def _operation_errors(properties: Mapping[str, object]) -> list[ArmError]:
-    message = properties.get("statusMessage")
-    if isinstance(message, str):
-        return [ArmError(text(properties, "statusCode") or "Unknown", message)]
-    return causes(message) or [ArmError(text(properties, "statusCode") or "Unknown", "")]
+    """`statusMessage` is an error, or a text, or JSON in a text; the code of what has none is the operation's."""
+    status = text(properties, "statusCode") or "Unknown"
+    found = causes(properties.get("statusMessage")) or [ArmError(status, "")]
+    return [replace(each, code=status) if each.code == "Unknown" else each for each in found]
 
 
 def _nested(target: DeploymentTarget, view: OperationView) -> DeploymentTarget | None:

@@ -1,23 +1,28 @@
-"""What an ARM error means for a user, and what to do about it: a table of codes, and the errors made from it.
+"""What an ARM error means for a user, and what to do about it: the errors made from what Azure answers.
 
 Codes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 
-from k0rdent_azure.azure.arm_errors import ArmError, causes, name_of, shorten, vm_of
+from k0rdent_azure.azure.advice import Advice
+from k0rdent_azure.azure.arm_errors import ArmError, causes, codes_in, name_of, shorten, vm_of
 from k0rdent_azure.azure.clouds import AzureEnvironment
-from k0rdent_azure.azure.failure_table import BY_TEXT, TABLE, Advice
+from k0rdent_azure.azure.failure_table import UNKNOWN, advice_for
+from k0rdent_azure.azure.where import NOWHERE, Where, fill
 from k0rdent_azure.errors import (
     AuthenticationError,
     AzureRequestError,
     AzureUnreachableError,
     DeploymentFailedError,
     Quota,
+    Way,
 )
 
 #: Two wordings of the same refusal; the first one is today's.
@@ -40,36 +45,77 @@ _QUOTAS = (
 ABSENT = frozenset(
     {"ResourceGroupNotFound", "ResourceNotFound", "DeploymentNotFound", "ParentResourceNotFound", "NotFound"}
 )
+#: Families whose cause is a setting that only Azure's words name.
+_BY_WORDS = frozenset({"value", "policy", "unknown"})
+#: Azure's names for what a setting of k0rdent.yaml becomes.
+_SETTINGS = (
+    (re.compile(r"\bvmSize\b|hardwareProfile|sku\.name", re.IGNORECASE), "vm_sizing"),
+    (re.compile(r"imageReference|storageProfile\.image", re.IGNORECASE), "azure.vm_image"),
+    (re.compile(r"adminUser", re.IGNORECASE), "ssh.username"),
+    (re.compile(r"\bzones\b", re.IGNORECASE), "cluster.*.zones"),
+    (re.compile(r"addressPrefix|addressSpace", re.IGNORECASE), "network"),
+    (re.compile(r"\btags?\b", re.IGNORECASE), "azure.tags"),
+    (re.compile(r"\blocation\b|\bregion", re.IGNORECASE), "azure.location"),
+    (re.compile(r"\bpriority\b|evictionPolicy", re.IGNORECASE), "azure.vm_priority"),
+    (re.compile(r"sourceAddressPrefix", re.IGNORECASE), "network.allowed_ssh_sources"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A failure in words: `message` names resource and code, `hint` says what to do now."""
+    """A failure in words: `message` names resource and code, `hint` says what to do before `way` is gone."""
 
     message: str
-    hint: str | None
+    hint: str
+    family: str
+    way: Way
+    places: tuple[str, ...]
 
 
-def explain(error: ArmError, resource_id: str | None = None) -> Explanation:
-    """Words for one cause. ARM's own text follows ours, cut short; unknown codes keep ARM's alone."""
+def explain(
+    error: ArmError, resource_id: str | None = None, *, where: Where = NOWHERE, path: str = ""
+) -> Explanation:
+    """Words for one cause. ARM's own text follows ours, cut short; of an unknown refusal it is all there is.
+
+    `path` is that of the request, which tells subscription and scope.
+    """
     resource = resource_id or error.resource_id or error.target
     vm = vm_of(resource)
     subject = f"VM {vm}" if vm else (name_of(resource) or "")
     advice = _advice(error)
     lead = f"{subject}: " if subject else ""
-    if advice is None:
-        return Explanation(f"{lead}{error.message or 'no reason given'} ({error.code})", None)
     detail = _quota(error.message) or error.message
-    tail = f": {detail}" if detail else ""
-    return Explanation(f"{lead}{advice.meaning} ({error.code}){tail}", advice.hint)
+    if advice.meaning:
+        message = f"{lead}{advice.meaning} ({error.code})" + (f": {detail}" if detail else "")
+    else:
+        message = f"{lead}{detail or 'Azure gives no reason'} ({error.code})"
+    fix = advice.fix_in_group if where.in_group and advice.fix_in_group else advice.fix
+    placed = replace(error, target=resource) if resource else error
+    return Explanation(
+        message, fill(fix, placed, where, path), advice.family, advice.way, _places(advice, error)
+    )
 
 
-def _advice(error: ArmError) -> Advice | None:
-    """By code; but some codes (OperationNotAllowed, BadRequest) say less than the text beside them."""
-    for pattern, advice in BY_TEXT:
-        if pattern.search(error.message):
-            return advice
-    return TABLE.get(error.code)
+def _advice(error: ArmError) -> Advice:
+    """By code and words; of a code that says only that something failed, by the codes that its words name too."""
+    found = advice_for(error.code, error.message)
+    if found is None and error.is_wrapper:
+        named = (advice_for(code, error.message) for code in codes_in(error.message))
+        found = next((each for each in named if each is not None), None)
+    return found or UNKNOWN
+
+
+def _telling(found: Sequence[ArmError]) -> int:
+    """Which one says most: the first whose family is known, else the first."""
+    known = (at for at, error in enumerate(found) if _advice(error).family not in ("unknown", "untold"))
+    return next(known, 0)
+
+
+def _places(advice: Advice, error: ArmError) -> tuple[str, ...]:
+    if advice.family not in _BY_WORDS:
+        return advice.places
+    words = error.message if error.resource_id else f"{error.target or ''} {error.message}"
+    return tuple(place for pattern, place in _SETTINGS if pattern.search(words)) or advice.places
 
 
 def _quota(message: str) -> str | None:
@@ -98,48 +144,96 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def request_failed(method: str, path: str, answer: Answer) -> AzureRequestError:
+def request_failed(method: str, path: str, answer: Answer, where: Where = NOWHERE) -> AzureRequestError:
     """The error for an answer whose status was not wanted, whether or not its body is ARM's."""
     found = causes(answer.body)
     if not found:
-        return _foreign(method, path, answer)
-    first = found[0]
-    told = explain(first)
+        return _foreign(method, path, answer, where)
+    first = found[_telling(found)]
+    if answer.status == HTTPStatus.NOT_FOUND:
+        # Whether a thing exists is no matter of what its answer holds further inside.
+        first = _outermost(answer.body) or first
+    if first.code == "Unknown":
+        first = replace(first, code=f"HTTP{answer.status}")
+    told = explain(first, where=where, path=path)
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return AzureRequestError(
         f"{told.message}{more}",
         status=answer.status,
         code=first.code,
         resource_id=first.resource_id or path,
-        hint=told.hint or _wait_hint(answer.headers),
+        hint=_hint(told, _wait_hint(answer.headers), _correlation(answer.headers)),
         quota=quota_of(first.message),
+        way=told.way,
+        places=told.places,
+        about=vm_of(first.resource_id or path),
+        family=told.family,
     )
+
+
+def _outermost(body: Mapping[str, object] | None) -> ArmError | None:
+    """The error that an answer begins with, without what is inside it."""
+    error = (body or {}).get("error", body)
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        return None
+    return ArmError(error["code"], shorten(str(error.get("message") or "")))
 
 
 def is_absent(error: AzureRequestError) -> bool:
     """Whether ARM says that the thing asked for does not exist."""
-    return error.status == 404 and error.code in ABSENT
+    return error.status == HTTPStatus.NOT_FOUND and error.code in ABSENT
 
 
-def _foreign(method: str, path: str, answer: Answer) -> AzureRequestError:
-    if answer.raw.lstrip().startswith(b"<"):
-        what = "an HTML page in place of ARM's JSON"
-        hint = "a proxy, firewall or captive portal may answer in Azure's place; check HTTPS_PROXY"
-    else:
-        what = "no error in ARM's form" if answer.raw.strip() else "an empty body"
-        hint = "try again; if it stays, see https://azure.status.microsoft"
+def _hint(told: Explanation, wait: str | None, correlation: str) -> str:
+    """What to do; of what nobody here can explain, with what Azure's support finds it by."""
+    hint = wait or told.hint
+    traced = told.family in ("unknown", "untold", "internal", "program") and correlation
+    return f"{hint}; Azure's support finds it by correlation id {correlation}" if traced else hint
+
+
+def _correlation(headers: Mapping[str, str]) -> str:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return shorten(lowered.get("x-ms-correlation-request-id", ""))[:64]
+
+
+def _foreign(method: str, path: str, answer: Answer, where: Where) -> AzureRequestError:
+    """The error for an answer that is not ARM's: it never tells what exists, so it has no code but HTTP's."""
+    code = f"HTTP{answer.status}"
+    text = answer.raw.decode("utf-8", "replace").strip()
+    what, hint, is_proxy = _not_arms(text, answer.status)
+    told = explain(ArmError(code, ""), where=where, path=path)
+    if not is_proxy and told.family in ("login", "throttled"):
+        hint = told.hint
     return AzureRequestError(
         f"{method} {path}: HTTP {answer.status} with {what}",
         status=answer.status,
-        code=f"HTTP{answer.status}",
+        code=code,
         resource_id=path,
         hint=_wait_hint(answer.headers) or hint,
+        family="proxy" if is_proxy else told.family,
     )
+
+
+def _not_arms(text: str, status: int) -> tuple[str, str, bool]:
+    """What an answer that is not ARM's is, what to do, and whether something else answers in Azure's place."""
+    if text.startswith("<") or status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        title = re.search(r"<(title|h1|message)[^>]*>(.{1,200}?)</\1>", text, re.IGNORECASE | re.DOTALL)
+        told = f" ({shorten(html.unescape(title[2]))})" if title else ""
+        kind = "an XML answer" if text.lower().startswith("<?xml") else "an HTML page"
+        what = f"{kind} in place of ARM's JSON{told}" if text else "an empty body"
+        return (
+            what,
+            "a proxy, firewall or captive portal may answer in Azure's place; check HTTPS_PROXY",
+            True,
+        )
+    hint = "wait a minute; if it stays, see https://azure.status.microsoft"
+    what = f"no error in ARM's form: {shorten(text)}" if text else "an empty body"
+    return what, hint, False
 
 
 def _wait_hint(headers: Mapping[str, str]) -> str | None:
     wait = shorten(headers.get("Retry-After", ""))
-    return f"Azure asks to wait {wait} s; then run the same command again" if wait else None
+    return f"wait {wait} s, as Azure asks" if wait else None
 
 
 def unreachable(method: str, path: str, endpoint: str, error: Exception) -> AzureUnreachableError:
@@ -165,29 +259,44 @@ def authentication_failed(reason: str, environment: AzureEnvironment) -> Authent
 
 
 def deployment_failed(
-    name: str, state: str, found: Sequence[tuple[ArmError, str | None]]
+    name: str,
+    state: str,
+    found: Sequence[tuple[ArmError, str | None]],
+    *,
+    where: Where = NOWHERE,
+    path: str = "",
+    correlation: str = "",
 ) -> DeploymentFailedError:
-    """The error for a deployment that ended as `state`; `found` has causes, each with its resource's id."""
+    """The error for a deployment that ended as `state`; `found` has causes, each with its resource's id.
+
+    `path` is the record's id, `correlation` what Azure's support finds it by.
+    """
     if not found:
         if state == "Canceled":
             return DeploymentFailedError(
                 f"deployment {name} was cancelled",
                 code="DeploymentCanceled",
-                hint="run resume to go on with it",
+                hint="somebody stopped it, in the portal or with another program",
             )
         return DeploymentFailedError(
             f"deployment {name} ended as {state} without a reason",
             code="DeploymentFailed",
-            hint="run resume to try again; the portal's deployment page may say more",
+            hint="the portal's deployment page may say more"
+            + (f"; Azure's support finds it by correlation id {correlation}" if correlation else ""),
         )
-    error, resource_id = found[0]
-    told = explain(error, resource_id)
-    others = sorted({vm for _, resource in found[1:] if (vm := vm_of(resource))} - {vm_of(resource_id)})
+    first = _telling([error for error, _ in found])
+    error, resource_id = found[first]
+    told = explain(error, resource_id, where=where, path=path)
+    others = sorted({vm for _, resource in found if (vm := vm_of(resource))} - {vm_of(resource_id)})
     more = f"; also failed: {', '.join(others)}" if others else ""
     return DeploymentFailedError(
         f"{told.message}{more}",
         code=error.code,
         resource_id=resource_id or error.resource_id,
-        hint=told.hint or "mend the cause, then run resume",
+        hint=_hint(told, None, correlation),
         quota=quota_of(error.message),
+        way=told.way,
+        places=told.places,
+        about=vm_of(resource_id or error.resource_id),
+        family=told.family,
     )

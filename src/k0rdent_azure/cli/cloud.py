@@ -16,6 +16,7 @@ from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.errors import UsageError
 
 if TYPE_CHECKING:
+    from k0rdent_azure.azure.where import Where
     from k0rdent_azure.cluster.apply import K0sctl
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.phases.context import Outside
@@ -70,7 +71,7 @@ def outside(
     of the `deployment` and the `command`.
     """
     if config.azure.cloud == "rehearsal":
-        return _rehearsal(workspace, retries, read_only, (deployment, command))
+        return _rehearsal(config, workspace, retries, read_only, (deployment, command))
     return _azure(config, retries, read_only, (deployment, command))
 
 
@@ -104,6 +105,7 @@ def _azure(config: Config, retries: int, read_only: bool, purpose: tuple[str, st
             read_only=read_only,
             deployment=purpose[0],
             command=purpose[1],
+            where=_where(config, purpose[0]),
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(None),
@@ -114,7 +116,9 @@ def _azure(config: Config, retries: int, read_only: bool, purpose: tuple[str, st
     )
 
 
-def _rehearsal(workspace: Workspace, retries: int, read_only: bool, purpose: tuple[str, str]) -> Outside:
+def _rehearsal(
+    config: Config, workspace: Workspace, retries: int, read_only: bool, purpose: tuple[str, str]
+) -> Outside:
     from k0rdent_azure.azure.client import ArmClient
     from k0rdent_azure.azure.clouds import AzureEnvironment
     from k0rdent_azure.azure.credentials import RenewableCredential, client_secret_credential
@@ -155,6 +159,7 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool, purpose: tup
             read_only=read_only,
             deployment=purpose[0],
             command=purpose[1],
+            where=_where(config, purpose[0]),
         ),
         dns_suffix=environment.dns_suffix,
         k0sctl=_k0sctl(rehearsal_k0sctl),
@@ -169,6 +174,21 @@ def _rehearsal(workspace: Workspace, retries: int, read_only: bool, purpose: tup
         # Each workspace has a cloud of its own, whose sizes are nobody else's business.
         sku_cache=SkuCache(workspace.rehearsal_dir / "cache"),
         subscription_id=endpoint.subscription_id,
+    )
+
+
+def _where(config: Config, deployment: str) -> Where:
+    """The deployment's place, for commands in hints; `deployment` is "" before there is one."""
+    from k0rdent_azure.azure.where import Where
+    from k0rdent_azure.config.topology import Names
+
+    own = Names(deployment, None).resource_group if deployment else ""
+    return Where(
+        cloud=config.azure.cloud,
+        location=config.azure.location,
+        image=config.azure.vm_image,
+        group=config.azure.resource_group or own,
+        in_group=config.azure.resource_group is not None,
     )
 
 

@@ -91,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = module.run(args)
         sys.stdout.flush()
     except K0rdentAzureError as error:
+        _lead(error, words)
         return _failed(error, args)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
@@ -130,6 +131,16 @@ def _parsed(words: list[str]) -> argparse.Namespace:
     # An option that does not exist is the cause where something else seems to be missing or too much.
     show_error(unknown_option(parser() if command else root, words) or error, as_json="--json" in words)
     raise SystemExit(UsageError.exit_code)
+
+
+def _lead(error: K0rdentAzureError, words: Sequence[str]) -> None:
+    """Of a look that Azure refused, what to do about it is followed by the same command again."""
+    from shlex import join
+
+    from k0rdent_azure.errors import AzureRequestError
+
+    if isinstance(error, AzureRequestError) and error.hint and not error.is_led and error.way != "report":
+        error.hint = f"{error.hint}; then: {join(['k0rdent-azure', *words])}"
 
 
 def _failed(error: K0rdentAzureError, args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from k0rdent_azure.config.model import Config
     from k0rdent_azure.config.topology import Names
+    from k0rdent_azure.errors import Way
     from k0rdent_azure.phases.context import Context
     from k0rdent_azure.phases.interrupt import Interrupt
     from k0rdent_azure.report.progress import Progress
@@ -166,9 +167,24 @@ def _handle_signals(task: asyncio.Future[None], interrupt: Interrupt, progress: 
 
 
 def next_command_hint(error: K0rdentAzureError, workspace: Workspace, words: str) -> None:
-    """Give an interrupted or failed run the exact command that goes on with it."""
-    command = workspace.command(words)
+    """Give an interrupted or failed run the exact command that helps; `words` are the same command again."""
+    error.is_led = True
     if isinstance(error, InterruptedRunError | TerminatedRunError):
-        error.hint = f"go on with: {command}"
-    else:
-        error.hint = f"{error.hint or 'mend the cause'}; go on with: {command}"
+        error.hint = f"go on with: {workspace.command(words)}"
+        return
+    fix = error.hint or "fix the cause"
+    way: Way = error.way if words.startswith("resume") or error.way == "report" else "again"
+    if way == "again" or not workspace.store().exists():
+        error.hint = f"{fix}; go on with: {workspace.command(words)}"
+        return
+    from k0rdent_azure.report.ways import onward
+
+    error.hint = onward(
+        way,
+        workspace.store().read().state,
+        workspace.command,
+        places=error.places,
+        about=error.about,
+        again=words,
+        yes=" --yes" if "--yes" in words.split() else "",
+    ).told(fix)

@@ -104,7 +104,9 @@ async def get(ctx: Context) -> DeploymentView | None:
 async def failure(ctx: Context, view: DeploymentView) -> tuple[DeploymentFailedError, list[OperationView]]:
     """Why a deployment failed: the error to raise, and the operations that failed."""
     found = await deployments.operations(ctx.arm, target(ctx))
-    return deployments.failure(view, found), [operation for operation in found if operation.errors]
+    return deployments.failure(view, found, ctx.arm.where), [
+        operation for operation in found if operation.errors
+    ]
 
 
 def record(ctx: Context, tx: Transaction, view: DeploymentView) -> None:

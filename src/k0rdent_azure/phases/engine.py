@@ -119,7 +119,15 @@ def _record_interruption(ctx: Context) -> None:
 
 
 def _record_failure(ctx: Context, error: K0rdentAzureError) -> None:
-    failure = Failure(phase=ctx.phase, message=error.message, at=ctx.now, hint=error.hint)
+    failure = Failure(
+        phase=ctx.phase,
+        message=error.message,
+        at=ctx.now,
+        hint=error.hint,
+        way=error.way,
+        places=list(error.places),
+        about=error.about,
+    )
     if isinstance(error, AzureRequestError | DeploymentFailedError):
         failure.code, failure.resource = error.code, error.resource_id
     if ctx.only_looks:

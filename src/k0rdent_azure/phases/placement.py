@@ -37,4 +37,6 @@ def next_zone(config: Config, host: Host, vm: VirtualMachine) -> str | None:
 
 def lacks_room(failures: Mapping[str, VmFailure]) -> bool:
     """Whether it is room, and nothing else, that all these VMs lack."""
-    return bool(failures) and all(failure.code in NO_ROOM for failure in failures.values())
+    return bool(failures) and all(
+        failure.code in NO_ROOM or failure.family == "capacity" for failure in failures.values()
+    )

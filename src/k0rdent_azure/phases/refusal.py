@@ -14,14 +14,13 @@ from k0rdent_azure.config.topology import hosts
 from k0rdent_azure.errors import AzureError, AzureRequestError, DeploymentFailedError
 from k0rdent_azure.phases.context import Context
 
-#: What to do with such advice; the configuration of a deployment never changes.
-_THEN = "With another size or zone: destroy, change k0rdent.yaml, deploy"
-_SIZE_REFUSED = frozenset({"SkuNotAvailable"})
+#: Families of refusals that a list of sizes helps with.
+_ABOUT_SIZES = frozenset({"size", "capacity"})
 
 
 async def advise(ctx: Context, error: AzureRequestError | DeploymentFailedError) -> None:
     """Put into the hint of `error` what would work; where that cannot be told, the hint stays as it is."""
-    if error.code not in _SIZE_REFUSED and error.quota is None:
+    if error.family not in _ABOUT_SIZES and error.quota is None:
         return
     try:
         sizes = await _sizes(ctx)
@@ -30,11 +29,12 @@ async def advise(ctx: Context, error: AzureRequestError | DeploymentFailedError)
         return
     if error.quota is not None:
         found = alternatives.for_quota(_uses(ctx), sizes, error.quota)
-        wider = "; with a larger quota (portal: Subscriptions, Usage + quotas): resume"
+        wider = "; or ask for a larger quota (portal: Subscriptions, Usage + quotas)"
     else:
         found, wider = alternatives.for_refused(_uses(ctx), sizes, error.message), ""
+        error.way = "either" if alternatives.all_offered(_uses(ctx), sizes) else "change"
     if found:
-        error.hint = f"{'. '.join(found)}. {_THEN}{wider}"
+        error.hint = f"{'. '.join(found)}{wider}"
 
 
 async def _sizes(ctx: Context) -> list[VmSize]:

@@ -182,3 +182,8 @@ def _reject(ctx: Context, only: Collection[str]) -> None:
         for name in only:
             if tx.state.azure_resources.virtual_machines[name].status == "creating":
                 tx.vm(name).update(status="pending")
+        azure = tx.state.azure_resources
+        if azure.resource_group is not None and azure.resource_group.status == "creating":
+            tx.resource_group.update(status="pending")
+            for part in tx.network:
+                part.update(status="pending")

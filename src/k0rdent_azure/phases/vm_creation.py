@@ -90,6 +90,9 @@ class VmCreation:
                     f"cloud-init failed on {host.name}",
                     hint=f"look at it with: ssh {ctx.config.ssh.username}@{vms[host.name].fqdn} "
                     "cloud-init status --long",
+                    way="replace",
+                    places=("azure.vm_image",),
+                    about=host.name,
                 )
             if status == "done":
                 watch.ready.add(host.name)
@@ -110,7 +113,8 @@ class VmCreation:
             raise DeploymentFailedError(
                 f"Azure has no deployment {ctx.names.deployment}",
                 code="DeploymentNotFound",
-                hint="someone deleted it; destroy what is left, then deploy again",
+                hint="somebody deleted the deployment record: what exists cannot be told from it any more",
+                way="destroy",
             )
         watch.succeeded = view.provisioning_state == "Succeeded"
         with ctx.commit() as tx:

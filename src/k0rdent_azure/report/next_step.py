@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
+from k0rdent_azure.errors import Way
 from k0rdent_azure.report.model import HolderRow, Next, RunRow
 from k0rdent_azure.report.sections import age_of
+from k0rdent_azure.report.ways import onward
 from k0rdent_azure.state.model import State
 
 if TYPE_CHECKING:
@@ -63,22 +65,38 @@ def next_step(state: State, run: RunRow, program: str = PROGRAM, directory: Path
         return Next(
             command=None, reason=f"{who} is running; wait for it, or stop it with Ctrl-C where it runs"
         )
-    if status == "destroying":
-        return Next(command=f"{program} destroy", reason="finish removing what is left; it can be repeated")
-    if status == "destroyed":
-        return Next(
-            command=f"{program} destroy", reason="nothing is left of this deployment; archive its state"
-        )
     if status == "completed":
         return _when_complete(state, program, directory)
-    if status == "pending":
-        return Next(command=f"{program} deploy", reason="the state is prepared and no phase has begun")
-    reasons = {
-        "failed": f"mend the cause, then try {phase} again from where it failed",
-        "interrupted": f"go on from {phase}, where it stopped at a safe point",
-        "in_progress": f"look at what exists, then go on from {phase}; nothing is created twice",
-    }
-    return Next(command=f"{program} resume", reason=reasons[status])
+    if status == "failed":
+        return _after_failure(state, program, phase)
+    command, reason = {
+        "destroying": ("destroy", "finish removing what is left; it can be repeated"),
+        "destroyed": ("destroy", "nothing is left of this deployment; archive its state"),
+        "pending": ("deploy", "the state is prepared and no phase has begun"),
+        "interrupted": ("resume", f"go on from {phase}, where it stopped at a safe point"),
+        "in_progress": ("resume", f"look at what exists, then go on from {phase}; nothing is created twice"),
+    }[status]
+    return Next(command=f"{program} {command}", reason=reason)
+
+
+def _after_failure(state: State, program: str, phase: str) -> Next:
+    """The command that helps, which is not always the same again."""
+    failure = state.metadata.failure
+    way = failure.way if failure is not None else None
+    if failure is None or way not in get_args(Way) or way == "again":
+        return Next(
+            command=f"{program} resume", reason=f"fix the cause, then try {phase} again from where it failed"
+        )
+    found = onward(
+        cast(Way, way),
+        state,
+        lambda words: f"{program} {words}",
+        places=failure.places,
+        about=failure.about,
+    )
+    then = found.then.removeprefix(", ")
+    reason = "; ".join(each for each in (found.before, then and f"then {then}", found.instead) if each)
+    return Next(command=found.command, reason=reason or "fix the cause first")
 
 
 def _when_complete(state: State, program: str, directory: Path) -> Next:

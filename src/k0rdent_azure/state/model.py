@@ -73,6 +73,12 @@ class Failure(msgspec.Struct, kw_only=True):
     code: str | None = None
     resource: str | None = None
     hint: str | None = None
+    #: How a run goes on once that is done; a word that this program does not know counts as `again`.
+    way: str | None = None
+    #: Settings of the configuration that could change.
+    places: list[str] = []
+    #: The VM that has to be recreated.
+    about: str | None = None
 
 
 class Secrets(msgspec.Struct, kw_only=True):
