@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.conscience import conscience_file as conscience_file  # noqa: PLC0414  the fixtures of every test
 from tests.conscience import no_harm_done as no_harm_done  # noqa: PLC0414
+from tests.e2e.prepared import SHELF
 
 # A run of the suite judges the change, not the draw: the same commit, the same examples. `make test-all` draws anew.
 # How long an example takes says something of the machine only.
@@ -24,6 +25,13 @@ settings.load_profile("anew" if os.environ.get("K0RDENT_AZURE_EXHAUSTIVE") == "1
 # In the background of a shell (`make test &`) Ctrl-C is ignored, and so it would be by the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One folder for all workers of a run, which goes with pytest's other folders."""
+    own = tmp_path_factory.getbasetemp()
+    SHELF.folder = (own.parent if own.name.startswith("popen-") else own) / "prepared"
 
 
 #: What this process tried to reach beyond loopback since the test began. What its children reach, and what names are

@@ -127,8 +127,7 @@ def test_deploy_resume_destroy(product: Product) -> None:
 
 
 def test_second_run_on_a_destroyed_workspace_starts_anew(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     first = load(product)["metadata"]["deployment_id"]
     product.run("destroy", "--yes")
     product.run("deploy", "--yes")
@@ -136,8 +135,7 @@ def test_second_run_on_a_destroyed_workspace_starts_anew(product: Product) -> No
 
 
 def test_changed_config_is_reported_and_the_snapshot_counts(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     path = product.workspace / "k0rdent.yaml"
     path.write_text(path.read_text().replace("count: 0", "count: 2"))
     result = product.run("resume", "--yes")

@@ -12,8 +12,7 @@ from tests.e2e.conftest import Product
 
 @pytest.mark.harm_allowed("theirdata")
 def test_children_strangers_and_a_cloud_that_cannot_be_asked(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     product.run("rehearse", "fault", "child-cluster", "--resource", "eu-1")
     product.run("rehearse", "fault", "child-cluster", "--resource", "us-1", "--namespace", "kube-system")
 

@@ -151,8 +151,7 @@ def _move(source: Path, target: Path, pattern: str) -> None:
 
 def test_destroy_does_not_need_what_it_removes(product: Product) -> None:
     """The group gone already, the VPN down, the key file lost: nothing keeps destroy from ending."""
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
 
     async def delete(client: ArmClient, subscription: str) -> None:
         group = load_state(product)["azure_resources"]["resource_group"]["name"]
@@ -167,8 +166,7 @@ def test_destroy_does_not_need_what_it_removes(product: Product) -> None:
 
 
 def test_destroy_leaves_no_record_behind_while_azure_is_out_of_order(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     arm_fault(product, faults.Fault(kind="http", method="DELETE", path="/deployments/", times=None))
     failed = product.run("destroy", "--yes", expect=6)
     assert "currently unable to handle the request" in failed.err
@@ -198,8 +196,7 @@ def test_destroy_of_what_never_reached_azure_asks_it_nothing(product: Product) -
 
 
 def test_a_vpn_that_went_down_is_brought_up_again(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     laptop = product.workspace / ".rehearsal" / "laptop.json"
     product.run("rehearse", "stop")
     laptop.unlink()

@@ -147,8 +147,7 @@ def test_destroy_from_the_middle_leaves_nothing(product: Product, moment: float)
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupted_destroy_goes_on_as_destroy_only(product: Product, times: int) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     process = product.start("destroy", "--yes")
     product.wait_for(lambda: "deletion_started" in product.state_text(), "the deletion to start")
     if times == 2:

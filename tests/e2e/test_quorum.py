@@ -28,8 +28,7 @@ REFUSED, DRIFT = 8, 11
 @pytest.fixture
 def deployed(product: Product) -> Iterator[Product]:
     """Three controllers and workers, complete."""
-    product.init("production")
-    product.run("deploy", "--yes", "--quiet")
+    product.deployed("production")
     yield product
     product.run("state", "check")
 
@@ -222,8 +221,7 @@ def test_a_cluster_that_is_gone_as_a_whole_is_made_again(deployed: Product) -> N
 
 
 def test_the_only_controller_is_replaced_where_it_is_gone(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     assert "etcd loses its majority" in product.run("replace", f"vm/{FIRST}", "--yes", expect=2).err
     fault(product, "vm-stopped", "--vm", FIRST)
     assert "etcd loses its majority" in product.run("replace", f"vm/{FIRST}", "--yes", expect=2).err

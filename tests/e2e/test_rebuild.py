@@ -80,8 +80,7 @@ def _matches(path: tuple[str, ...], pattern: list[str]) -> bool:
 
 
 def test_a_finished_deployment_comes_back_field_by_field(product: Product) -> None:
-    product.init()
-    product.run("deploy", "--yes")
+    product.deployed("production")
     before = lose(product)
     requests = len(product.requests())
 
@@ -115,8 +114,7 @@ def test_a_finished_deployment_comes_back_field_by_field(product: Product) -> No
 
 
 def test_nothing_begins_beside_a_deployment_whose_state_is_lost(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     before = lose(product)
     requests = len(product.requests())
     name = before["metadata"]["deployment_id"]
@@ -142,8 +140,7 @@ def test_nothing_begins_beside_a_deployment_whose_state_is_lost(product: Product
 
 
 def test_only_what_is_lost_is_told(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     before = lose(product)
     shown = product.run("recover", "--from-azure", "--yes")
     for peer in before["wireguard"]["peers"].values():
@@ -163,8 +160,7 @@ def forget_record(product: Product) -> None:
 
 
 def test_tags_and_hosts_are_enough(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     before = lose(product)
     forget_record(product)
     config = product.workspace / "k0rdent.yaml"
@@ -208,8 +204,7 @@ def test_tags_and_hosts_are_enough(product: Product) -> None:
 def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(
     product: Product, change: tuple[str, ...], is_ours: bool
 ) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     before = lose(product)
     product.run("rehearse", "fault", *change, "k0s-worker-1")
     product.run("recover", "--from-azure", "--trust-hosts", "--yes")
@@ -222,8 +217,7 @@ def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(
 
 
 def test_a_vm_of_somebodys_with_our_tags_is_not_taken_into_a_state(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     name = lose(product)["metadata"]["deployment_id"]
     product.run("rehearse", "fault", "vm-replaced", "--tags", "copied", "--vm", "k0s-worker-1")
     refused = product.run("recover", "--from-azure", "--trust-hosts", "--yes", expect=6).err
@@ -242,8 +236,7 @@ def test_a_vm_of_somebodys_with_our_tags_is_not_taken_into_a_state(product: Prod
 
 
 def test_without_the_ssh_key_what_is_known_stands_and_destroy_works(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     lose(product)
     for path in (product.workspace / "azure-resources").iterdir():
         path.unlink()
@@ -263,8 +256,7 @@ def test_without_the_ssh_key_what_is_known_stands_and_destroy_works(product: Pro
 
 
 def test_host_keys_are_trusted_only_on_somebodys_word(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     before = lose(product)
     (product.workspace / "k0sctl-config" / "known_hosts").unlink()
     shown = product.run("recover", "--from-azure", "--yes")
@@ -287,8 +279,7 @@ def test_host_keys_are_trusted_only_on_somebodys_word(product: Product) -> None:
 
 
 def test_somebody_else_at_a_pinned_address_is_not_asked(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     lose(product)
     known = product.workspace / "k0sctl-config" / "known_hosts"
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key("openssh").decode().split()[1]
@@ -304,8 +295,7 @@ def test_somebody_else_at_a_pinned_address_is_not_asked(product: Product) -> Non
     "path", ["resourcegroups?", "Microsoft.Compute", "publicIPAddresses", "deployments/k0rdent"]
 )
 def test_what_may_not_be_read_is_told_and_the_rest_is_used(product: Product, path: str) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     before = lose(product)
     product.run("rehearse", "fault", "http", "--status", "403", "--method", "GET", "--path", path, "--always")
     done = product.run("recover", "--from-azure", "--yes", "--json").json
@@ -321,8 +311,7 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_used(product: Product, pat
 
 
 def test_where_nobody_can_say_which_vms_exist_nothing_is_written(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     lose(product)
     forget_record(product)
     path = "Microsoft.Compute/virtualMachines"
@@ -342,8 +331,7 @@ def move_files(source: Path, target: Path) -> Path:
 
 
 def test_one_of_two_deployments(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     ids = [lose(product)["metadata"]["deployment_id"]]
     aside = move_files(product.workspace, product.workspace / "aside")
     # The second one's VPN has the address of the first one's: it gets that far.
@@ -421,8 +409,7 @@ def test_a_vm_that_could_not_be_made_is_made_by_resume(product: Product) -> None
 
 
 def test_history_that_remains_is_taken_over(product: Product) -> None:
-    product.init("single-node")
-    product.run("deploy", "--yes")
+    product.deployed("single-node")
     text = product.state_text()
     before = load(product)
     lose(product)

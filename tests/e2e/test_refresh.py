@@ -24,8 +24,7 @@ def counted(product: Product) -> int:
 
 @pytest.fixture
 def finished(product: Product) -> Product:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     return product
 
 

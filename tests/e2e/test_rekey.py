@@ -30,8 +30,7 @@ def keys(product: Product) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("scope", ["laptop", "hosts"])
 def test_the_new_keys_work_and_only_they_are_left(product: Product, scope: str) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     before, calls = keys(product), len(product.requests())
     product.run("recover", "--rekey", scope, expect=10)
     shown = product.run("recover", "--rekey", scope, "--yes")
@@ -65,8 +64,7 @@ def killed(product: Product, sign: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("sign", ["rekey_started", "keys_switched", 'vpn_up"'])
 def test_killed_in_the_middle(product: Product, sign: str) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     left = killed(product, sign)
     pending = left["pending_operations"].get("rekey")
     if pending is not None:
@@ -83,8 +81,7 @@ def test_killed_in_the_middle(product: Product, sign: str) -> None:
 
 
 def test_no_key_is_changed_where_a_host_is_silent(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     before, config = keys(product), peers_on_host(product, "k0s-controller")
     product.run("rehearse", "fault", "vm-stopped", "--vm", "k0s-worker-1")
     product.run("status", "--refresh")
@@ -96,8 +93,7 @@ def test_no_key_is_changed_where_a_host_is_silent(product: Product) -> None:
 
 
 def test_keys_that_do_not_work_are_taken_back(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     before = keys(product)
     # UDP is shut: no handshake comes, whatever the keys are.
     product.run("rehearse", "fault", "rule-removed", "--rule", "AllowWireGuard")
@@ -115,8 +111,7 @@ def test_keys_that_do_not_work_are_taken_back(product: Product) -> None:
 
 def test_a_host_that_is_silent_for_good_does_not_keep_a_new_key_from_the_others(product: Product) -> None:
     """Each command names the next one, and the last one reaches the end."""
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     path, lost = product.workspace / "deployment-state.yaml", keys(product)["mylaptop"][0]
     path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if lost not in line))
     product.run("rehearse", "fault", "vm-stopped", "--vm", "k0s-worker-1")
@@ -134,8 +129,7 @@ def test_a_host_that_is_silent_for_good_does_not_keep_a_new_key_from_the_others(
 
 def test_who_was_given_another_key_elsewhere_is_told_so(product: Product) -> None:
     """As by another copy of the workspace: the hosts know a key that this state does not have."""
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     new = wireguard_keypair()
     path, (private, public) = product.workspace / "deployment-state.yaml", keys(product)["mylaptop"]
     path.write_text(path.read_text().replace(private, new.private).replace(public, new.public))

@@ -22,8 +22,7 @@ def findings(product: Product, *, expect: int) -> list[tuple[str, str, str | Non
 
 
 def test_many_drifts_are_repaired_at_once(product: Product) -> None:
-    product.init("production")
-    product.run("deploy", "--yes")
+    product.deployed("production")
     assert findings(product, expect=0) == []
     fault(product, "vm-deleted", "--vm", "k0s-worker-1")
     fault(product, "vm-deallocated", "--vm", "k0s-worker-2")
@@ -60,8 +59,7 @@ def test_many_drifts_are_repaired_at_once(product: Product) -> None:
 
 
 def test_a_group_that_is_gone_is_made_anew(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     keys = {name: vm_of(product, name)["host_key"] for name in ("k0s-controller", "k0s-worker-1")}
     fault(product, "group-deleted")
     assert findings(product, expect=11) == [
@@ -79,8 +77,7 @@ def test_a_group_that_is_gone_is_made_anew(product: Product) -> None:
 
 def test_a_vm_whose_keys_were_replaced_is_repaired_without_its_custom_data(product: Product) -> None:
     """Azure refuses other bytes than those it was made with, and these held the old keys."""
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     product.run("recover", "--rekey", "--yes")
     assert vm_of(product, "k0s-worker-1")["rekeyed_at"]
     fault(product, "vm-resized", "--vm", "k0s-worker-1", "--size", "Standard_D8pls_v6")

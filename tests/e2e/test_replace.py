@@ -21,8 +21,7 @@ def parts(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ["k0s-worker-2", "k0s-controller"])
 def test_one_vm_is_replaced_and_no_other_is_touched(product: Product, name: str) -> None:
-    product.init("production")
-    product.run("deploy", "--yes")
+    product.deployed("production")
     before, made = vm_of(product, name), len(creations(product))
     dry = product.run("replace", f"vm/{name}", "--dry-run", "--json").json
     assert (dry["vm"], dry["zone"]) == (name, before["availability_zone"])
@@ -49,8 +48,7 @@ def test_one_vm_is_replaced_and_no_other_is_touched(product: Product, name: str)
 
 
 def test_a_replacement_that_is_killed_is_finished_by_resume(product: Product) -> None:
-    product.init("production")
-    product.run("deploy", "--yes")
+    product.deployed("production")
     for seen in ('status: "deleting"', "deployment_submitted", "etcd_member_removed"):
         kill_when(product, seen)
         status = product.status()
@@ -72,8 +70,7 @@ def kill_when(product: Product, seen: str) -> None:
 
 
 def test_what_cannot_be_replaced_is_refused(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     serial = product.state("metadata.serial")
     for words, why in (
         (["vm/k0s-controller"], "etcd loses its majority"),

@@ -106,8 +106,7 @@ def test_forward_again_makes_what_was_removed(product: Product) -> None:
 
 
 def test_the_facts_of_a_vm_that_stays_are_not_rolled_back(product: Product) -> None:
-    product.init("production")
-    product.run("deploy", "--yes")
+    product.deployed("production")
     name = product.run("snapshot", "create", "--json").json["name"]
     product.run("replace", "vm/k0s-worker-1", "--zone", "3", "--yes")
     moved = vm_of(product, "k0s-worker-1")

@@ -66,8 +66,7 @@ def test_where_every_zone_is_full_the_run_ends_and_the_next_one_begins_anew(prod
 @pytest.mark.parametrize("name", ["k0s-worker-1", "k0s-controller-2", "k0s-controller"])
 def test_a_vm_that_azure_took_away_is_brought_back(product: Product, name: str) -> None:
     """A deallocated one (an evicted Spot VM) is started; a deleted one is made anew, with its keys, and joins again."""
-    product.init("production")
-    product.run("deploy", "--yes")
+    product.deployed("production")
     before = vm_of(product, name)
     act(product, "POST", name, "/deallocate")
     product.run("resume", "--yes")
@@ -89,8 +88,7 @@ def test_a_vm_that_azure_took_away_is_brought_back(product: Product, name: str) 
 
 def test_a_cluster_whose_controllers_are_all_gone_is_made_anew(product: Product) -> None:
     """etcd went with them: the worker's k0s and the kubeconfig belong to a cluster that is no more."""
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     kubeconfig = product.workspace / product.state("k0s_cluster.kubeconfig_file")
     before = kubeconfig.read_text()
     act(product, "DELETE", "k0s-controller")

@@ -39,8 +39,7 @@ def bodies(product: Product) -> dict[str, Any]:
 
 
 def test_a_repair_changes_nothing_but_ours(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     deployment = product.state("metadata.deployment_id")
     nsg, vnet = f"{deployment}-nsg", f"{deployment}-vnet"
     fault(product, "rule-added", "--rule", "Theirs", "--priority", "3000")
@@ -72,8 +71,7 @@ def test_a_repair_changes_nothing_but_ours(product: Product) -> None:
 
 
 def test_a_disk_that_outlived_its_vm_is_kept_and_named(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes")
+    product.deployed("minimal")
     fault(product, "resource-deleted", "--resource", WORKER)
     assert (
         f"of VM {WORKER} stays disk {WORKER}OsDisk"

@@ -38,8 +38,7 @@ def changes(product: Product) -> int:
 
 
 def test_who_is_behind_changes_nothing_and_can_take_over_on_purpose(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes", "--quiet")
+    product.deployed("minimal")
     copy = copied(product)
     snapshot = copy.run("snapshot", "create", "--json").json["name"]
     product.run("replace", f"vm/{VM}", "--yes", "--quiet")
@@ -71,8 +70,7 @@ def test_who_is_behind_changes_nothing_and_can_take_over_on_purpose(product: Pro
 
 
 def test_a_deployment_from_before_there_were_generations(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes", "--quiet")
+    product.deployed("minimal")
     somebody = Somebody.at(product.workspace / ".rehearsal")
     group = somebody.group(product.state("azure_resources.resource_group.name"))
     listed = somebody.must("GET", f"{group}/resources", api="2022-09-01")["value"]
@@ -103,8 +101,7 @@ def test_a_deployment_from_before_there_were_generations(product: Product) -> No
 
 
 def test_a_rollback_of_the_state_alone_does_not_make_our_own_vm_a_strangers(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes", "--quiet")
+    product.deployed("minimal")
     snapshot = product.run("snapshot", "create", "--json").json["name"]
     product.run("replace", f"vm/{VM}", "--yes", "--quiet")
     product.run("rollback", snapshot, "--yes")
@@ -113,8 +110,7 @@ def test_a_rollback_of_the_state_alone_does_not_make_our_own_vm_a_strangers(prod
 
 
 def test_a_look_at_a_complete_deployment_changes_nothing_before_it_is_confirmed(product: Product) -> None:
-    product.init("minimal")
-    product.run("deploy", "--yes", "--quiet")
+    product.deployed("minimal")
     requests = len(product.requests())
     product.run("resume", "--yes")
     assert len(product.requests()) - requests <= 2

@@ -21,8 +21,7 @@ ACTS = (
 
 
 def deployed(product: Product, *words: str) -> Somebody:
-    product.init("minimal")
-    product.run("deploy", "--yes", "--quiet", *words)
+    product.deployed("minimal", *words)
     return Somebody.at(product.workspace / ".rehearsal")
 
 
@@ -117,8 +116,7 @@ def test_what_carries_another_deployments_mark_is_not_deleted(
 
 def test_names_that_a_group_of_the_users_holds_already_are_refused_at_deploy(product: Product) -> None:
     """Two deployments in one group have equal VM names: the second one is told, before it makes anything."""
-    product.init("minimal")
-    product.run("deploy", "--yes", "--quiet")
+    product.deployed("minimal")
     somebody = Somebody.at(product.workspace / ".rehearsal")
     somebody.must("PUT", somebody.group("team-rg"), {"location": "westeurope"}, api="2021-04-01")
     address: Json = {

@@ -21,8 +21,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """One controller and one worker, complete."""
     workspace: Path = tmp_path_factory.mktemp("validate")
     made = Product(workspace)
-    made.init("minimal")
-    made.run("deploy", "--yes", "--quiet")
+    made.deployed("minimal")
     yield made
     made.run("rehearse", "stop", expect=None)
 
