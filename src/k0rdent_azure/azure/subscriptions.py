@@ -6,9 +6,9 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from k0rdent_azure.azure import versions
+from k0rdent_azure.azure.az_profile import profile_folder
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.reading import mappings, text
 from k0rdent_azure.errors import AzureError
@@ -39,7 +39,9 @@ async def pick(client: ArmClient, wanted: str | None, *, environ: Mapping[str, s
 
 def az_default(cloud: str, environ: Mapping[str, str]) -> str | None:
     """The default subscription of `az` for a cloud, read from its profile; None where there is none."""
-    folder = Path(environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
+    folder = profile_folder(environ)
+    if folder is None:
+        return None
     try:
         profile = json.loads((folder / "azureProfile.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
+from k0rdent_azure.cli.streams import is_unread
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import UsageError
 from k0rdent_azure.state.model import PHASE_NAMES
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         for event in trail.followed():
             _print_line(event, as_json=args.json)
             sys.stdout.flush()
+            if is_unread(sys.stdout):
+                break
     return 0
 
 

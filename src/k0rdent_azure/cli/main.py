@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from k0rdent_azure import __version__
+from k0rdent_azure.cli import streams
 from k0rdent_azure.cli.help import Parser
-from k0rdent_azure.cli.surroundings import close
+from k0rdent_azure.cli.surroundings import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,10 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _lead(error, words)
         return _failed(error, args)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader (`| head`) has seen enough; a second failure while flushing would be noise.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         return _failed(K0rdentAzureError(_os_error(error)), args)
     except KeyboardInterrupt:
         return 130
@@ -164,9 +161,20 @@ def entry() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Nor does it need a last look when the process ends and all memory goes with it. First in, so last to be done.
     atexit.register(gc.freeze)
-    close(os.environ)
+    streams.settle()
+    settle(os.environ)
     _import_msgspec()
-    sys.exit(main())
+    sys.exit(streams.finish(_code(), as_json="--json" in sys.argv))
+
+
+def _code() -> int:
+    """The exit code of this command line, also where argparse or Ctrl-C ends it."""
+    try:
+        return main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return 130
 
 
 def _import_msgspec() -> None:

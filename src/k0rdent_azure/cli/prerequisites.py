@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from k0rdent_azure.azure import managed_identity
+from k0rdent_azure.azure.az_profile import profile_folder
 
 #: Real seconds for a tool to tell its version.
 _LIMIT = 10.0
@@ -122,8 +123,7 @@ def _azure_login(cloud: str, environ: Mapping[str, str]) -> Check:
     found = next(_credentials(cloud, environ), None)
     if found is not None:
         return Check(name="azure login", status="ok", required=True, found=found)
-    folder = _az_folder(environ)
-    elsewhere = _az_clouds(folder) if shutil.which("az") else []
+    elsewhere = _az_clouds(profile_folder(environ)) if shutil.which("az") else []
     if elsewhere:
         return Check(
             name="azure login",
@@ -148,22 +148,20 @@ def _credentials(cloud: str, environ: Mapping[str, str]) -> Iterator[str]:
                 yield f"environment variables ({name})"
     if managed_identity.asked_for(environ):
         yield "managed identity (environment)"
-    accounts = _az_accounts(_az_folder(environ))
+    accounts = _az_accounts(profile_folder(environ))
     users = sorted({user for where, user in accounts if where in (cloud, "")})
     if users and shutil.which("az"):
         yield f"az login as {', '.join(users)}"
 
 
-def _az_folder(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
-
-
-def _az_clouds(folder: Path) -> Sequence[str]:
+def _az_clouds(folder: Path | None) -> Sequence[str]:
     return sorted({where for where, _ in _az_accounts(folder) if where})
 
 
-def _az_accounts(folder: Path) -> Sequence[tuple[str, str]]:
+def _az_accounts(folder: Path | None) -> Sequence[tuple[str, str]]:
     """Cloud ("" if it is not told) and user of each login in az's profile; the file is its own and only read."""
+    if folder is None:
+        return []
     try:
         profile = json.loads(_text(folder / "azureProfile.json").lstrip("\ufeff") or "{}")
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,9 @@ def read_recipient_arguments(args: argparse.Namespace) -> list[str]:
 
 def _lines(name: str) -> Sequence[str]:
     try:
-        return Path(name).expanduser().read_text(encoding="utf-8", errors="replace").splitlines()
+        # Never raises, unlike pathlib: `~nobody` is then a file that is not there.
+        path = Path(os.path.expanduser(name))  # noqa: PTH111
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         hint = "ssh-keygen -t ed25519 makes a key" if name == OWN_SSH_KEY else None
         raise UsageError(f"cannot read {name}: {error.strerror}", hint=hint) from None

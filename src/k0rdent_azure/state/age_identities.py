@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from k0rdent_azure.errors import PrerequisiteError
+from k0rdent_azure.home import home_folder
 
 #: Names the one identity file to use; without it the files below are tried, those that are there.
 VARIABLE = "K0RDENT_AZURE_AGE_IDENTITY"
@@ -50,13 +51,10 @@ class Identities:
         """Where identities are looked for, there or not."""
         named = self._environ.get(VARIABLE)
         if named:
-            return [Path(named).expanduser()]
-        try:
-            home = self._home or Path.home()
-        except RuntimeError:
-            # A user without a home, as in some containers.
-            return []
-        return [home / name for name in FILES]
+            # Never raises, unlike pathlib: `~nobody` is then a file that is not there.
+            return [Path(os.path.expanduser(named))]  # noqa: PTH111
+        home = self._home or home_folder(self._environ)
+        return [] if home is None else [home / name for name in FILES]
 
     @cached_property
     def files(self) -> list[IdentityFile]:
