@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "k0rdent_azure"
 PACKAGE = "k0rdent_azure"
 
 #: What each room may import of the product. These are the ground floor.
-GROUND = {"errors", "clock", "home", "nearest"}
+GROUND = {"errors", "clock", "command_line", "home", "nearest"}
 ALLOWED = {
     **{name: set() for name in GROUND},
     "config": {"config"} | GROUND,

@@ -187,6 +187,8 @@ def _report(
 
 def show(told: Validation, args: argparse.Namespace) -> None:
     """Print the findings, as `--json` says."""
+    from msgspec import structs
+
     from k0rdent_azure.cli.output import console, is_ascii_only, print_json, show_notice
     from k0rdent_azure.report.findings import document, lines
     from k0rdent_azure.report.theme import Look
@@ -195,6 +197,12 @@ def show(told: Validation, args: argparse.Namespace) -> None:
         show_notice(f"a run is under way ({told.run}); what it is changing may look like drift")
     for each in told.expired:
         show_notice(f"an ignore rule hides nothing any more: {each}")
+    place = Workspace(args.workspace).placed
+    told = structs.replace(
+        told,
+        findings=[structs.replace(each, action=place(each.action)) for each in told.findings],
+        ignored=[structs.replace(each, action=place(each.action)) for each in told.ignored],
+    )
     if args.json:
         print_json(document(told))
         return

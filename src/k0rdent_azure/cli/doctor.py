@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from k0rdent_azure.cli.help import HelpFormatter
 from k0rdent_azure.cli.lost import trace
 from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.config.model import CloudName
 from k0rdent_azure.errors import K0rdentAzureError, PrerequisiteError
 
@@ -55,6 +56,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Keys of `--json`: cloud, ok, checks[] (the fields of `cli.prerequisites.Check`)."""
+    import msgspec
+
     from k0rdent_azure.cli.prerequisites import machine_checks
 
     workspace = Workspace(args.workspace)
@@ -62,6 +65,10 @@ def run(args: argparse.Namespace) -> int:
     checks = [
         *machine_checks(cloud=cloud, environ=os.environ),
         *workspace_checks(workspace),
+    ]
+    checks = [
+        msgspec.structs.replace(check, how=workspace.placed(check.how)) if check.how else check
+        for check in checks
     ]
     missing = [check for check in checks if check.required and check.status == "missing"]
     if args.json:
@@ -227,7 +234,7 @@ def _secrets(workspace: Workspace) -> Iterator[Check]:
         mode = store.path.stat().st_mode & 0o777
         told = f"{keys} in clear ({mode:04o}); `secrets encrypt` encrypts them"
         if mode & 0o077:
-            how = f"others may read them: chmod 600 {store.path}"
+            how = f"others may read them: chmod 600 {shell_word(str(store.path))}"
             yield Check(name="secrets", status="doubt", required=False, found=told, how=how)
         else:
             yield Check(name="secrets", status="ok", required=False, found=told)

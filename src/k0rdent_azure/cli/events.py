@@ -68,12 +68,10 @@ def run(args: argparse.Namespace) -> int:
         _show(trail.found(trail.store.read()), as_json=args.json)
         return 0
     # Ctrl-C is the way out, not a failure.
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         for event in trail.followed():
             _print_line(event, as_json=args.json)
             sys.stdout.flush()
-            if is_unread(sys.stdout):
-                break
     return 0
 
 
@@ -103,7 +101,7 @@ class Trail:
         from k0rdent_azure.cli.follow import Follower
         from k0rdent_azure.cli.output import show_notice
 
-        follower = Follower(self.store, wait=lambda: time.sleep(LOOK_EVERY), tell=show_notice)
+        follower = Follower(self.store, wait=_wait, tell=show_notice)
         yield from self.found(follower.start())
         yield from self._select(follower.new_events(), limit=None)
 
@@ -120,6 +118,13 @@ class Trail:
             until=self._until,
             limit=limit,
         )
+
+
+def _wait() -> None:
+    """Until the next look. Raises BrokenPipeError if nobody reads any more: `| head -1` must not wait for an event."""
+    if is_unread(sys.stdout):
+        raise BrokenPipeError
+    time.sleep(LOOK_EVERY)
 
 
 def _print_line(event: Event, *, as_json: bool) -> None:

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.output import print_json, show_notice, show_warnings
     from k0rdent_azure.config.load import load_bytes
     from k0rdent_azure.config.templates import render
+    from k0rdent_azure.report.text import clean
 
     workspace = Workspace(args.workspace)
     target = workspace.directory / CONFIG_NAME
@@ -75,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
         print_json({"path": str(target), "template": template, "cloud": cloud, "location": location})
     else:
         plan, deploy = workspace.command("plan"), workspace.command("deploy")
-        sys.stdout.write(f"wrote {target} (template {template}, {cloud})\nlook: {plan}\nthen: {deploy}\n")
+        sys.stdout.write(
+            f"wrote {clean(target)} (template {template}, {cloud})\nlook: {plan}\nthen: {deploy}\n"
+        )
     return 0
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.errors import StateError, StateNotFoundError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def put_aside(workspace: Workspace) -> StateNotFoundError | None:
 
 def take_back(workspace: Workspace, archive: Path) -> str:
     """The command that makes an archived state the workspace's again, and destroys its deployment."""
-    moved = f"mv {shlex.quote(str(archive))}/* {shlex.quote(str(workspace.directory))}/"
+    moved = f"mv {shell_word(str(archive))}/* {shell_word(str(workspace.directory))}/"
     return f"{moved} && {workspace.command('destroy')}"
 
 

@@ -13,6 +13,7 @@ from k0rdent_azure import __version__
 from k0rdent_azure.cli import streams
 from k0rdent_azure.cli.help import Parser
 from k0rdent_azure.cli.surroundings import settle
+from k0rdent_azure.command_line import shell_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"k0rdent-azure {__version__}")
     root.add_argument(
-        "-C", dest="workspace", metavar="DIR", type=Path, default=Path(), help="workspace (default: here)"
+        "-C", dest="workspace", metavar="DIR", type=_folder, default=Path(), help="workspace (default: here)"
     )
     commands = root.add_subparsers(prog=root.prog, dest="command", metavar="COMMAND", required=True)
     for name in (only,) if only else COMMANDS:
@@ -143,6 +144,10 @@ def _lead(error: K0rdentAzureError, words: Sequence[str]) -> None:
 def _failed(error: K0rdentAzureError, args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.output import show_error
 
+    if error.hint and isinstance(args.workspace, Path) and args.workspace.is_absolute():
+        from k0rdent_azure.cli.workspace import Workspace
+
+        error.hint = Workspace(args.workspace).placed(error.hint)
     show_error(error, as_json=getattr(args, "json", False))
     return error.exit_code
 
@@ -209,7 +214,27 @@ def _workspace(directory: Path, *, needed: bool) -> Path:
     """The folder itself; `init` makes it, once it knows what to write there."""
     from k0rdent_azure.errors import UsageError
 
-    resolved = directory.resolve()
-    if not resolved.is_dir() and (needed or resolved.exists()):
-        raise UsageError(f"-C {directory}: no such directory", hint=f"mkdir -p {directory}")
+    try:
+        resolved = directory.resolve()
+        is_folder, is_there = resolved.is_dir(), resolved.exists()
+    except (OSError, RuntimeError) as error:
+        if directory == Path():
+            raise UsageError(
+                "the current folder cannot be used; it may have been deleted",
+                hint="cd to another one, or name the workspace: k0rdent-azure -C DIR COMMAND",
+            ) from None
+        # Python says RuntimeError of links that lead in a circle, and from 3.13 on OSError.
+        why = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+        raise UsageError(f"-C {directory}: {why}", hint="name another folder") from None
+    if is_there and not is_folder:
+        raise UsageError(f"-C {directory}: not a directory", hint="name the folder that the workspace is")
+    if needed and not is_there:
+        raise UsageError(f"-C {directory}: no such directory", hint=f"mkdir -p {shell_folder(directory)}")
     return resolved
+
+
+def _folder(text: str) -> Path:
+    """An empty `-C` is a variable without a value, not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a folder, or leave -C out for the current one")
+    return Path(text)

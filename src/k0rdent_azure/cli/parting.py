@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.running import supervise
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import AzureError, ClusterError, K0rdentAzureError, StrangerError
+from k0rdent_azure.errors import AzureError, StrangerError
 
 if TYPE_CHECKING:
     from k0rdent_azure.config.model import Config
@@ -59,9 +59,7 @@ def foresee(
     except AzureError as error:
         if words == "destroy" and not isinstance(error, StrangerError):
             _name_both_ways(error, workspace)
-        raise in_workspace(error, workspace) from None
-    except ClusterError as error:
-        raise in_workspace(error, workspace) from None
+        raise error from None
     _warn(seen[0])
     return seen[0]
 
@@ -97,13 +95,6 @@ def _name_both_ways(error: AzureError, workspace: Workspace) -> None:
         f"{why}then run again: {again}; or archive the state without asking, and leave what exists running: "
         f"{unasked}"
     )
-
-
-def in_workspace(error: K0rdentAzureError, workspace: Workspace) -> K0rdentAzureError:
-    """The error with commands that can be typed where the user is."""
-    if error.hint and workspace.command("") not in error.hint:
-        error.hint = error.hint.replace("k0rdent-azure ", workspace.command(""))
-    return error
 
 
 def question(config: Config, names: Names, seen: Parting) -> str:

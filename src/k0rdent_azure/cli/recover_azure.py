@@ -71,6 +71,8 @@ class _Recovery:
             await outside.arm.close()
 
     async def _run(self, outside: Outside) -> None:
+        from msgspec import structs
+
         from k0rdent_azure.azure.discovery import Reader
         from k0rdent_azure.azure.subscriptions import pick
         from k0rdent_azure.phases.carrying import carry_over
@@ -107,6 +109,9 @@ class _Recovery:
             raise_generation(data)
         state = load_state(data)
         lost = losses(found, plan, state, told.silent, has_ssh_key=place.has_ssh_key, kept=kept)
+        lost = [
+            structs.replace(loss, do=self._workspace.placed(loss.do)) if loss.do else loss for loss in lost
+        ]
         findings = Findings(found, plan, place, state, kept, lost, requests)
         self._finish(findings, data, told.kubeconfig)
         if take_over and not self._args.dry_run:

@@ -103,14 +103,17 @@ def read_report(workspace: Workspace) -> StatusReport:
     from k0rdent_azure.report.status import summary
 
     state, holder = _read(workspace)
-    return summary(
+    report = summary(
         state,
         now=datetime.now(UTC),
         live_holder=holder,
         config_changed=_changed_settings(workspace, state),
         program=workspace.command("").strip(),
-        directory=Path() if workspace.directory == Path.cwd() else workspace.directory,
+        directory=Path() if workspace.is_here else workspace.directory,
     )
+    if report.failure is not None and report.failure.hint:
+        report.failure.hint = workspace.placed(report.failure.hint)
+    return report
 
 
 def _read(workspace: Workspace) -> tuple[State, Holder | None]:

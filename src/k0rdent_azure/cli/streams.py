@@ -54,8 +54,18 @@ def settle() -> None:
 
 
 def is_unread(stream: TextIO) -> bool:
-    """Whether what is written to `stream` no longer arrives anywhere."""
-    return _failure(stream) is not None
+    """Whether what is written to `stream` no longer arrives anywhere; of a pipe, also before anything is written."""
+    if _failure(stream) is not None:
+        return True
+    import select
+
+    try:
+        watch = select.poll()
+        watch.register(stream.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLNVAL) for _, event in watch.poll(0))
+    except (OSError, ValueError):
+        # No file of the system's.
+        return False
 
 
 def finish(code: int, *, as_json: bool) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from k0rdent_azure import command_line
 from k0rdent_azure.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -72,13 +74,27 @@ class Workspace(msgspec.Struct, frozen=True):
         return None if ours else holder
 
     @property
+    def is_here(self) -> bool:
+        """Whether commands need no `-C`."""
+        return self.program == command_line.NAME
+
+    @property
     def program(self) -> str:
         """What begins every command line of this workspace."""
-        return "k0rdent-azure" if self.directory == Path.cwd() else f"k0rdent-azure -C {self.directory}"
+        return command_line.program(self.directory)
 
     def command(self, words: str) -> str:
         """The exact command line to type for `words` in this workspace."""
         return f"{self.program} {words}"
+
+    def placed(self, hint: str) -> str:
+        """A hint from where nobody knows the workspace: its commands as they are to be typed for this one."""
+        if self.is_here:
+            return hint
+        from k0rdent_azure.cli.main import COMMANDS
+
+        bare = rf"(?<![\w./-]){command_line.NAME} (?=(?:{'|'.join(COMMANDS)})\b)"
+        return re.sub(bare, lambda _found: f"{self.program} ", hint)
 
 
 def new_deployment_id() -> str:

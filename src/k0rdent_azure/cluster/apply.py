@@ -6,13 +6,13 @@ import asyncio
 import fcntl
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from k0rdent_azure.cluster.k0sctl_log import Follower, Progress, errors_in, last_errors
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.errors import ClusterError, PrerequisiteError
 from k0rdent_azure.hosts.command import printable
 from k0rdent_azure.state.files import SYSTEM, give, open_lock, open_present_lock
@@ -203,7 +203,7 @@ def _open_lock(log: Path) -> int:
     except OSError as error:
         raise PrerequisiteError(
             f"cannot open {path}: {error.strerror}",
-            hint=f"remove it, then run resume: rm {shlex.quote(str(path))}",
+            hint=f"remove it, then run resume: rm {shell_word(str(path))}",
         ) from error
 
 

@@ -7,7 +7,6 @@ neither is needed. What was listed is kept in the state, for the day when nobody
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +14,7 @@ from typing import Literal
 from k0rdent_azure.cluster import kcm
 from k0rdent_azure.cluster.children import NoServerError, children
 from k0rdent_azure.cluster.kcm import CLUSTERS, CommandOutput, Kubectl
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.config.topology import Host
 from k0rdent_azure.errors import ClusterError, CommandFailedError, HostError
 from k0rdent_azure.hosts.ssh import Target
@@ -183,8 +183,8 @@ def counted(found: Sequence[ChildCluster]) -> str:
 
 def command(verb: str, kubeconfig: str, child: ChildCluster | None = None) -> str:
     """The kubectl command to type."""
-    which = f" -n {shlex.quote(child.namespace)} {shlex.quote(child.name)}" if child else ""
-    return f"kubectl --kubeconfig {shlex.quote(kubeconfig)} {verb} {CLUSTERS}{which}"
+    which = f" -n {shell_word(child.namespace)} {shell_word(child.name)}" if child else ""
+    return f"kubectl --kubeconfig {shell_word(kubeconfig)} {verb} {CLUSTERS}{which}"
 
 
 def names(found: Sequence[ChildCluster]) -> str:

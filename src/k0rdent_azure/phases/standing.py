@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import secrets
 import socket
-from pathlib import Path
-from shlex import quote
 
+from k0rdent_azure import command_line
 from k0rdent_azure.azure import deployments, inventory
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView
@@ -114,7 +113,7 @@ def behind(ctx: Context, found: Mark) -> BehindError:
 
 def program(ctx: Context) -> str:
     """What begins a command line of this workspace, for a hint."""
-    return "k0rdent-azure" if ctx.workspace == Path.cwd() else f"k0rdent-azure -C {quote(str(ctx.workspace))}"
+    return command_line.program(ctx.workspace)
 
 
 def since(state: State, found: Mark) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
+from k0rdent_azure.command_line import shell_folder
 from k0rdent_azure.errors import Way
 from k0rdent_azure.report.model import HolderRow, Next, RunRow
 from k0rdent_azure.report.sections import age_of
@@ -121,7 +122,7 @@ def _use(state: State, directory: Path) -> str:
     """What a finished deployment is good for."""
     if state.k0s_cluster is None:
         return "nothing to do: the deployment is complete"
-    kubeconfig = directory / state.k0s_cluster.kubeconfig_file
+    kubeconfig = shell_folder(directory / state.k0s_cluster.kubeconfig_file)
     return f"nothing to do; use it: kubectl --kubeconfig {kubeconfig} get management kcm"
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.errors import PrerequisiteError
 from k0rdent_azure.state.files import NO_FOLDER, SYSTEM, give
 
@@ -153,7 +153,7 @@ def _refusal(error: OSError, reached: Path) -> OSError | PrerequisiteError:
 
 
 def _out_of_the_way(path: Path) -> str:
-    return f"move it out of the way: mv {shlex.quote(str(path))} {shlex.quote(f'{path}.elsewhere')}"
+    return f"move it out of the way: mv {shell_word(str(path))} {shell_word(f'{path}.elsewhere')}"
 
 
 def rename(new: str, name: str, folder: int, path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shlex
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import msgspec
 
 from k0rdent_azure.clock import Clock, SystemClock, timestamp
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.errors import LockedError, StateError
 from k0rdent_azure.state.files import SYSTEM, Files, open_lock, open_present_lock
 
@@ -198,7 +198,7 @@ class RunLock:
         if content[: len(_RECORD)] != _RECORD[: len(content)]:
             raise StateError(
                 f"{self.path} is not a lock file: it holds something else, which is left as it is",
-                hint=f"move it out of the way: mv {shlex.quote(str(self.path))} {shlex.quote(f'{self.path}.old')}",
+                hint=f"move it out of the way: mv {shell_word(str(self.path))} {shell_word(f'{self.path}.old')}",
             )
 
     def _live_record(self, descriptor: int) -> Holder | None:
@@ -264,7 +264,7 @@ def user_name() -> str:
 def _cannot_open(path: Path, error: OSError) -> StateError:
     hint = "is the folder writable?"
     if error.errno == errno.EINVAL:
-        hint = f"move it out of the way: mv {shlex.quote(str(path))} {shlex.quote(f'{path}.old')}"
+        hint = f"move it out of the way: mv {shell_word(str(path))} {shell_word(f'{path}.old')}"
     return StateError(f"cannot open {path}: {error.strerror}", hint=hint)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.errors import StateError, StateInvalidError, StateNotFoundError
 from k0rdent_azure.state.files import NO_FOLDER, SYSTEM, Files, give, make_folder, open_lock
 
@@ -149,7 +149,7 @@ class FileStorage:
         except OSError as error:
             raise StateError(
                 f"cannot open {self._lock}: {error.strerror}",
-                hint=f"rm {shlex.quote(self._lock)}"
+                hint=f"rm {shell_word(self._lock)}"
                 if error.errno == errno.EINVAL
                 else "is the folder writable?",
             ) from error
@@ -405,7 +405,7 @@ class FileStorage:
 
 
 def _in_its_place(folder: str) -> str:
-    link, copy = shlex.quote(folder), shlex.quote(f"{folder}.copy")
+    link, copy = shell_word(folder), shell_word(f"{folder}.copy")
     return f"put what it leads to in its place: cp -RL {link} {copy} && rm {link} && mv {copy} {link}"
 
 
