@@ -55,7 +55,7 @@ def test_every_command_points_here(path: Path, capsys: pytest.CaptureFixture[str
         assert main(["-C", str(path.parent), *words]) == 4, words
         said = capsys.readouterr().err
         assert f"the newest good copy is {path}.backup" in said, words
-        assert "serial 74): k0rdent-azure recover --from-backup" in said, words
+        assert f"serial 74): k0rdent-azure -C {path.parent} recover --from-backup" in said, words
 
 
 def test_it_restores_and_tells_what_is_older(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
