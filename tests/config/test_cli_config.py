@@ -171,7 +171,7 @@ def test_validate_for_scripts(workspace: Path, capsys: pytest.CaptureFixture[str
 
 def test_validate_without_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-C", str(tmp_path), "config", "validate"]) == 3
-    assert "k0rdent-azure init" in capsys.readouterr().err
+    assert f"k0rdent-azure -C {tmp_path} init" in capsys.readouterr().err
 
 
 def test_an_ancestors_config_folder_is_found(tmp_path: Path, ancestor: str) -> None:
