@@ -16,6 +16,7 @@ import yaml
 
 from k0rdent_azure.config.lookahead import opened_ahead
 from k0rdent_azure.config.nodes import Mapping, Node, Scalar, Sequence
+from k0rdent_azure.config.surrogates import HalfError, StandIns, stand_ins
 from k0rdent_azure.errors import ConfigError, Fault
 
 #: A configuration is some kilobytes; whatever is larger is another file.
@@ -68,7 +69,9 @@ def parse(data: bytes, label: str) -> tuple[Mapping | None, list[Fault]]:
         line = text.count("\n", 0, odd.start()) + 1
         what = "NUL" if odd.group() == "\0" else f"control character U+{ord(odd.group()):04X}"
         return None, [_fault(label, line, f"{what} in the file", expected="plain text")]
-    builder = _Builder(label)
+    halves = stand_ins(text)
+    text = text if halves is None else halves.put_into(text)
+    builder = _Builder(label, halves)
     try:
         complete = builder.build(text)
     except yaml.YAMLError as error:
@@ -89,8 +92,9 @@ def parse(data: bytes, label: str) -> tuple[Mapping | None, list[Fault]]:
 class _Builder:
     """Turns events into the tree, without recursion, and notes what a configuration may not hold."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, halves: StandIns | None = None) -> None:
         self.label = label
+        self._halves = halves
         self.faults: list[Fault] = []
         self.root: Node | None = None
         self._open: list[Sequence | Mapping] = []
@@ -141,7 +145,7 @@ class _Builder:
         elif isinstance(event, yaml.SequenceStartEvent):
             node = Sequence(line=line)
         else:
-            node = Scalar(getattr(event, "value", ""), line, quoted=bool(getattr(event, "style", None)))
+            node = self._scalar(event, line)
         if not self._attach(node, line):
             return False
         if not isinstance(node, Scalar):
@@ -151,6 +155,17 @@ class _Builder:
                 self._note(line, _TOO_DEEP)
                 return False
         return True
+
+    def _scalar(self, event: yaml.NodeEvent, line: int) -> Scalar:
+        text, style = getattr(event, "value", ""), getattr(event, "style", None)
+        if self._halves is not None:
+            try:
+                text = self._halves.restored(text, escapes=style == '"')
+            except HalfError as error:
+                self._note(line, str(error), expected="both halves, or the character itself")
+                # One fault is enough: what is left of the text is no value.
+                return Scalar("", line)
+        return Scalar(text, line, quoted=bool(style))
 
     def _attach(self, node: Node, line: int) -> bool:
         if not self._open:

@@ -6,6 +6,7 @@ tags, duplicate keys, aliases that multiply, endless nesting.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Hashable, Iterator
@@ -15,6 +16,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from k0rdent_azure.config.lookahead import opened_ahead
+from k0rdent_azure.config.surrogates import HalfError, StandIns, stand_ins
 from k0rdent_azure.errors import Fault, StateInvalidError
 from k0rdent_azure.state.canonical import MAX_DEPTH, key_fault, nests_deeper
 
@@ -25,6 +27,10 @@ MAX_REPEATED = 10_000
 MAX_DIGITS = 1000
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: What may be half of a pair of JSON's escapes; most files have none.
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
+#: What may be a number with an exponent and no dot.
+_EXPONENT = re.compile(rb"[\s\[:,]-?[0-9]+[eE]")
 #: What may nest deeply enough to hurt a recursive parser: many flow brackets, indicators in a row, deep indents.
 _SUSPICIOUS = re.compile(rb"(?:[-?] +){40}|^ {130}", re.MULTILINE)
 
@@ -89,15 +95,33 @@ _StateLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 _StateLoader.add_constructor("tag:yaml.org,2002:float", _decimal)
 
 
+class _JsonLoader(_StateLoader):
+    """For a text that is JSON: `1e3` is a number there, in YAML 1.2 too. YAML 1.1's writers leave such a text plain."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
+        first: list(known) for first, known in _StateLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_JsonLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"-?(?:0|[1-9][0-9]*)[eE][-+]?[0-9]+\Z"), list("-0123456789")
+)
+
+
 def parse(text: bytes, *, source: str) -> object:
     """The document in `text`, of whatever kind it is. Raises StateInvalidError with the line."""
+    text, halves = _readable(text)
     _refuse_dangerous(text, source)
+    loader = (_JsonLoader if _is_json_with_exponents(text) else _StateLoader)(text)
     try:
-        data: object = yaml.load(text, _StateLoader)  # noqa: S506 - a subclass of the safe loader
+        node = _composed(loader, halves)
+        data: object = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         raise _invalid(error, source) from None
     except (ValueError, OverflowError, RecursionError) as error:
         raise StateInvalidError(f"{source} is not a state file: {error}") from None
+    finally:
+        loader.dispose()
     if nests_deeper(data):
         raise StateInvalidError(f"{source}: nested deeper than {MAX_DEPTH}")
     return data
@@ -105,14 +129,61 @@ def parse(text: bytes, *, source: str) -> object:
 
 def compose(text: str) -> Node | None:
     """The node tree, with the place of every node, of a text that `parse` accepted."""
-    node: Node | None = yaml.compose(text, _StateLoader)
-    return node
+    written, halves = _readable(text.encode())
+    loader = _StateLoader(written)
+    try:
+        return _composed(loader, halves)
+    finally:
+        loader.dispose()
 
 
 def positions(text: bytes) -> dict[str, int]:
     """The line (from 1) of each dotted path in a document that parses; used to place a fault."""
-    node = yaml.compose(text, _StateLoader)
+    node = compose(text.decode())
     return dict(_walk(node, "")) if node is not None else {}
+
+
+def _is_json_with_exponents(text: bytes) -> bool:
+    if text.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{" or _EXPONENT.search(text) is None:
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _readable(text: bytes) -> tuple[bytes, StandIns | None]:
+    """The text as libyaml reads it, and what to restore in its scalars."""
+    if _HALVES.search(text) is None:
+        return text, None
+    written = text.decode()
+    halves = stand_ins(written)
+    return (text, None) if halves is None else (halves.put_into(written).encode(), halves)
+
+
+def _composed(loader: yaml.SafeLoader, halves: StandIns | None) -> Node | None:
+    node: Node | None = loader.get_single_node()
+    if halves is not None:
+        for scalar in _scalars(node, set()):
+            try:
+                scalar.value = halves.restored(scalar.value, escapes=scalar.style == '"')
+            except HalfError as error:
+                raise _Refused(str(error), scalar.start_mark) from None
+    return node
+
+
+def _scalars(node: Node | None, seen: set[int]) -> Iterator[ScalarNode]:
+    """Each scalar once: an alias is the same node at a second place."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, ScalarNode):
+        yield node
+        return
+    for inner in node.value:
+        for each in inner if isinstance(inner, tuple) else (inner,):
+            yield from _scalars(each, seen)
 
 
 def _walk(node: Node, path: str) -> Iterator[tuple[str, int]]:
