@@ -41,7 +41,7 @@ software:
   k0s:
     version: "v1.33.2+k0s.0"
   k0rdent:
-    version: "1.1.1"
+    version: "1.4.0"
     registry: "oci://ghcr.io/k0rdent/kcm/charts/kcm"
     namespace: "kcm-system"
 

@@ -11,7 +11,8 @@ import pytest
 
 from k0rdent_azure.cli.main import main
 from k0rdent_azure.config.load import load
-from k0rdent_azure.config.templates import CLOUDS, TEMPLATES
+
+from .test_templates import OFFERED
 
 
 class Terminal(io.StringIO):
@@ -29,8 +30,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> Terminal:
     return errors
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize(("template", "cloud"), OFFERED)
 def test_it_writes_what_validates(template: str, cloud: str, tmp_path: Path) -> None:
     assert main(["-C", str(tmp_path), "init", "--template", template, "--cloud", cloud, "--yes"]) == 0
     assert main(["-C", str(tmp_path), "config", "validate"]) == 0

@@ -22,9 +22,20 @@ from k0rdent_azure.config.images import image_traits, mismatch, size_traits
         ("Canonical:ubuntu-24_04-lts:server-arm64:latest", "arm64", 2),
         ("RedHat:rhel-arm64:9_4-arm64:latest", "arm64", 2),
         ("RedHat:RHEL:9_4:latest", "x86-64", None),
+        ("almalinux:almalinux-arm:9-arm-gen2:latest", "arm64", 2),
+        ("almalinux:almalinux-x86_64:9-gen2:latest", "x86-64", 2),
+        ("almalinux:almalinux:9-gen1:latest", "x86-64", 1),
+        ("almalinux:almalinux:9-gen2:latest", None, 2),
+        ("resf:rockylinux-aarch64:9-base:latest", "arm64", 2),
+        ("resf:rockylinux-x86_64:9-base:latest", "x86-64", None),
+        ("kinvolk:flatcar-container-linux-corevm-amd64:stable:latest", "x86-64", None),
+        ("Acme:Alarm:9:latest", None, None),
+        ("Acme:linux-cvm:9:latest", "x86-64", 2),
+        ("SUSE:sles-15-sp5-ARM64:gen2:1.2.3", "arm64", 2),
+        ("debian:debian-12-daily:12:latest", "x86-64", 1),
     ],
 )
-def test_images(urn: str, architecture: str, generation: int | None) -> None:
+def test_images(urn: str, architecture: str | None, generation: int | None) -> None:
     image = image_traits(urn)
     assert image is not None
     assert (image.architecture, image.generation) == (architecture, generation)
@@ -110,6 +121,9 @@ def test_what_cannot_run_is_told_with_what_could(urn: str, size: str, part: str)
         (ARM, "Standard_D8pls_v6"),
         (ARM, "Standard_ND128isr_NDR_GB200_v6"),
         ("RedHat:RHEL:9_4:latest", "Standard_D4s_v6"),
+        ("almalinux:almalinux-arm:9-arm-gen2:latest", "Standard_D2pls_v6"),
+        ("Acme:linux:9:latest", "Standard_D2pls_v6"),
+        ("Acme:linux:9:latest", "Standard_D2s_v5"),
         (GEN1, "Standard_D2_v2"),
     ],
 )

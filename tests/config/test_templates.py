@@ -21,8 +21,11 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-@pytest.mark.parametrize("template", TEMPLATES)
+#: Azure China has no Spot VMs.
+OFFERED = [(t, c) for t in TEMPLATES for c in CLOUDS if (t, c) != ("production-spot", "AzureChinaCloud")]
+
+
+@pytest.mark.parametrize(("template", "cloud"), OFFERED)
 def test_a_template_loads_without_faults_or_warnings(template: str, cloud: str) -> None:
     loaded = load_bytes(render(template, cloud=cloud).encode(), label=template, environ={})
     assert loaded.warnings == ()
@@ -71,12 +74,25 @@ def test_a_location_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["usgovvirginia", "West Europe", 'x"\ncloud: y', "a\x1bb", "{0}", "\ud800"]
+    "location", ["usgovvirginia", "West Middle", 'x"\ncloud: y', "a\x1bb", "{0}", "\ud800"]
 )
 def test_a_location_that_cannot_be_is_a_fault_not_an_injection(location: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_bytes(render("small", cloud="AzureCloud", location=location).encode(), label="t", environ={})
     assert len(raised.value.faults) == 1
+
+
+@pytest.mark.parametrize("location", ["westus", "West US", "ukwest", "northcentralus"])
+def test_a_region_without_zones_gets_none(location: str) -> None:
+    """Also by the name that the portal shows."""
+    loaded = load_bytes(render("production", cloud="AzureCloud", location=location).encode(), environ={})
+    assert (loaded.warnings, {host.zone for host in hosts(loaded.config)}) == ((), {""})
+
+
+def test_spot_is_not_offered_where_azure_has_none() -> None:
+    with pytest.raises(UsageError, match="Azure China does not offer Spot") as raised:
+        render("production-spot", cloud="azurechinacloud")
+    assert raised.value.hint == "k0rdent-azure init --template production --cloud AzureChinaCloud"
 
 
 @pytest.mark.parametrize("arguments", [("tiny", "AzureCloud"), ("small", "AWS")])

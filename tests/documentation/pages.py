@@ -30,6 +30,8 @@ def documents() -> dict[str, str]:
         f"init --template {template} --cloud {cloud}": render(template, cloud=cloud)
         for template in TEMPLATES
         for cloud in CLOUDS
+        # Azure China has no Spot VMs.
+        if (template, cloud) != ("production-spot", "AzureChinaCloud")
     }
     return found | {f"{each.prog} --help": help_of(each) for each in parsers()}
 

@@ -16,10 +16,10 @@ from k0rdent_azure import errors
 from k0rdent_azure.azure import policies, sku_cache
 from k0rdent_azure.cli import cloud, output, running
 from k0rdent_azure.cli.main import COMMANDS
+from k0rdent_azure.config.fit_networks import CLUSTER_NETWORKS
 from k0rdent_azure.config.rules import MAX_CONTROLLERS, MAX_HOSTS
 from k0rdent_azure.config.templates import TEMPLATES
 from k0rdent_azure.config.topology import FIRST_HOST
-from k0rdent_azure.config.validate import CLUSTER_NETWORKS
 from k0rdent_azure.phases import (
     children,
     context,

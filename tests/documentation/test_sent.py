@@ -9,6 +9,7 @@ import pytest
 from docs import sent
 from docs.generate import DOCS, replaced
 
+from k0rdent_azure.config.fit_vms import OLDEST_K0RDENT_ON_ARM
 from k0rdent_azure.config.load import load_bytes
 from k0rdent_azure.config.model import NetworkSettings
 from k0rdent_azure.config.settings import SETTINGS

@@ -232,6 +232,26 @@ async def test_a_resource_can_be_put_by_itself(cloud: Cloud) -> None:
     assert (await cloud.get(path)).at("properties.provisioningState") == "Succeeded"
 
 
+@pytest.mark.parametrize(
+    ("sources", "status"),
+    [
+        (["203.0.113.0/24", "203.0.113.7/32"], 400),
+        (["198.51.100.7/32", "0.0.0.0/0"], 400),
+        (["203.0.113.0/25", "203.0.113.128/25"], 201),
+    ],
+)
+async def test_sources_of_a_rule_that_overlap_are_refused(
+    cloud: Cloud, sources: list[str], status: int
+) -> None:
+    await cloud.make_group()
+    rule = {"name": "a", "properties": {"priority": 100, "sourceAddressPrefixes": sources}}
+    body = {"location": "southeastasia", "properties": {"securityRules": [rule]}}
+    reply = await cloud.call("PUT", cloud.networking("networkSecurityGroups", "own"), body)
+    assert reply.status == status
+    if status != 201:
+        assert reply.code == "OverlappingSubnetsNotPermittedInSecurityRule"
+
+
 async def test_a_body_that_nobody_foresaw_is_an_answer_and_in_the_log(cloud: Cloud) -> None:
     await cloud.make_group()
     strange = {

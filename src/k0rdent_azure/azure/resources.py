@@ -7,18 +7,15 @@ Shapes: https://learn.microsoft.com/azure/templates/ with the api-versions of `a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.expressions import Expression, call
+from k0rdent_azure.config.images import size_traits
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names
 
 Resource = dict[str, object]
-
-#: The size's letters after the vCPU count; an `s` among them means that premium disks can be attached.
-_SIZE = re.compile(r"^Standard_(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[a-z]*)(?:_|$)")
 
 
 def resource_id(kind: str, *names: str) -> Expression:
@@ -235,10 +232,9 @@ def _priority(config: Config) -> Resource:
 
 
 def disk_type(size: str) -> str:
-    """Premium where the size takes it: etcd wants a disk that keeps its latency.
+    """Premium if the size takes it: etcd wants a disk that keeps its latency.
 
     https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions
     """
-    match = _SIZE.match(size)
-    premium = match is not None and ("s" in match["features"] or match["family"] in ("DS", "GS", "FS"))
-    return "Premium_LRS" if premium else "StandardSSD_LRS"
+    traits = size_traits(size)
+    return "Premium_LRS" if traits is not None and traits.premium else "StandardSSD_LRS"

@@ -29,25 +29,57 @@ URN = re.compile(
 )
 #: `Standard_D8-4pls_v6`, `Standard_NC24ads_A100_v4`, `Standard_D2_v2_Promo`.
 SIZE = re.compile(
-    r"(?P<tier>Standard|Basic)_(?P<family>[A-Z]+)(?P<cores>[0-9]+)(-[0-9]+)?(?P<features>[a-z]*)"
+    r"(?P<tier>Standard|Basic)_(?P<family>[A-Z]+)(?P<cores>[0-9]+)(?P<constrained>-[0-9]+)?(?P<features>[a-z]*)"
     r"(?P<extra>(_[A-Z0-9]+)*?)(_v(?P<version>[0-9]+))?(?P<promo>_Promo)?",
     re.ASCII | re.IGNORECASE,
 )
 
 
+#: Words in the name of an image that say that it is for x86-64; confidential VMs (`cvm`) are that only.
+_X64_WORDS = frozenset({"x64", "amd64", "x86", "cvm"})
+#: Publishers who write `arm64` into the name of each such image of theirs, so that its absence says x86-64.
+_TELLING = ("debian", "canonical", "redhat")
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
-    architecture: Architecture
+    """`architecture` is None if the name does not tell: a name without `arm64` proves nothing."""
+
+    architecture: Architecture | None
     generation: Literal[1, 2] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`generations` is None where the name does not tell; `burstable` sizes cannot be Spot."""
+    """`generations` is None if the name does not tell. Azure offers neither `burstable` nor `promo` sizes as Spot.
+
+    `premium` sizes take premium disks.
+    """
 
     architecture: Architecture | None
     generations: frozenset[int] | None
     burstable: bool
+    promo: bool
+    premium: bool
+    version: int
+
+
+def image_name(urn: str) -> str:
+    """The URN with `latest` as the template wants it; publisher, offer and SKU are Azure's to compare."""
+    publisher, colon, version = urn.strip().rpartition(":")
+    return f"{publisher}{colon}{version.lower() if version.lower() == 'latest' else version}"
+
+
+def size_name(size: str) -> str:
+    """Azure's own spelling of a size: `standard_d2S_V5` is `Standard_D2s_v5`."""
+    match = SIZE.fullmatch(size.strip())
+    if match is None:
+        return size.strip()
+    version = f"_v{match['version']}" if match["version"] else ""
+    return (
+        f"{match['tier'].capitalize()}_{match['family'].upper()}{match['cores']}{match['constrained'] or ''}"
+        f"{match['features'].lower()}{match['extra'].upper()}{version}{'_Promo' if match['promo'] else ''}"
+    )
 
 
 def image_traits(urn: str) -> Image | None:
@@ -57,13 +89,16 @@ def image_traits(urn: str) -> Image | None:
         return None
     publisher, offer, sku = (match[name].lower() for name in ("publisher", "offer", "sku"))
     name = f"{offer}:{sku}"
-    if "arm64" in name or "aarch64" in name:
+    words = frozenset(re.split(r"[-_:.]", name))
+    if "arm64" in name or "aarch64" in name or "arm" in words:
         return Image("arm64", 2)
-    return Image("x86-64", _generation(publisher, offer, sku))
+    generation = _generation(publisher, offer, words)
+    # There is no Arm VM of generation 1.
+    x64 = bool(words & _X64_WORDS) or generation == 1 or publisher in _TELLING
+    return Image("x86-64" if x64 else None, generation)
 
 
-def _generation(publisher: str, offer: str, sku: str) -> Literal[1, 2] | None:
-    words = set(re.split(r"[-_:.]", f"{offer}:{sku}"))
+def _generation(publisher: str, offer: str, words: frozenset[str]) -> Literal[1, 2] | None:
     if words & {"gen2", "g2", "cvm"}:
         return 2
     if words & {"gen1", "g1"}:
@@ -93,11 +128,18 @@ def size_traits(size: str) -> Size | None:
         architecture="arm64" if arm else None if unsure else "x86-64",
         generations=None if unsure else generations,
         burstable=family == "B",
+        promo=match["promo"] is not None,
+        premium=_premium(family, features),
+        version=version,
     )
 
 
+def _premium(family: str, features: str) -> bool:
+    return "s" in features or family.endswith("S")
+
+
 def _generations(family: str, features: str, version: int) -> frozenset[int] | None:
-    premium = "s" in features or family.endswith("S")
+    premium = _premium(family, features)
     if version >= 6 or (family in ("DC", "EC") and version >= 2):
         return frozenset({2})
     if family == "A":
@@ -109,12 +151,23 @@ def _generations(family: str, features: str, version: int) -> frozenset[int] | N
     return None
 
 
+def doubt(urn: str, size: str) -> tuple[str, str] | None:
+    """Why nobody can tell from names whether this image runs on this Arm size; most images are for x86-64."""
+    image, vm = image_traits(urn), size_traits(size)
+    if image is None or vm is None or image.architecture is not None or vm.architecture != "arm64":
+        return None
+    return (
+        f"{size} has arm64 processors; the name of the image {urn} does not tell whether it is for them",
+        f"an image for arm64 ({DEBIAN_ARM64} is one); az vm image show --urn {urn} tells its architecture",
+    )
+
+
 def mismatch(urn: str, size: str) -> tuple[str, str] | None:
-    """Why this image cannot run on this size, and what could; None where it can, or nobody knows."""
+    """Why this image cannot run on this size, and what could; None if it can, or names do not tell."""
     image, vm = image_traits(urn), size_traits(size)
     if image is None or vm is None:
         return None
-    if vm.architecture is not None and vm.architecture != image.architecture:
+    if vm.architecture and image.architecture and vm.architecture != image.architecture:
         fitting = DEBIAN_ARM64 if vm.architecture == "arm64" else DEBIAN_X64
         return (
             f"{size} has {vm.architecture} processors, the image {urn} is for {image.architecture}",

@@ -13,6 +13,7 @@ from typing import Literal
 from k0rdent_azure.config import reading
 from k0rdent_azure.config.document import MAX_FAULTS
 from k0rdent_azure.config.nodes import Mapping, Node, Scalar, plain
+from k0rdent_azure.config.normal import spelled
 from k0rdent_azure.config.reading import Unfit
 from k0rdent_azure.config.settings import PREFIX, SECTIONS, SETTINGS, VARIABLES, Setting
 from k0rdent_azure.config.suggest import not_a_section, short_path, unknown_key, unknown_variable
@@ -56,7 +57,7 @@ class Layers:
             elif setting.kind == "text map":
                 self._read_map(setting, keys, node, at)
             else:
-                self.put(keys, at.with_value(reading.read(setting, node)))
+                self.put(keys, at.with_value(spelled(setting.path, reading.read(setting, node))))
         except Unfit as unfit:
             self.faults.append(_fault_of(unfit, path, at))
             self.broken.add(setting.path)

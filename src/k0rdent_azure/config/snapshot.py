@@ -133,7 +133,7 @@ def _sizes(layers: Layers) -> None:
     """Sizes that fit the image, where the snapshot (the plan's, or another writer's) names none."""
     image = layers.values.get(("azure", "vm_image"))
     traits = image_traits(str(image.value)) if image is not None else None
-    sizes = SIZES["x86-64" if traits is None else traits.architecture]
+    sizes = SIZES[(traits and traits.architecture) or "x86-64"]
     for role, size in zip(("controller", "worker"), sizes, strict=True):
         if ("vm_sizing", role, "size") not in layers.values:
             layers.put(("vm_sizing", role, "size"), Value(size, Source("default")))

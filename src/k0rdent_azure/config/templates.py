@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from k0rdent_azure.config import normal, regions
+from k0rdent_azure.config.fit_vms import OLDEST_K0RDENT_ON_ARM
 from k0rdent_azure.config.images import DEBIAN_ARM64, DEBIAN_X64
 from k0rdent_azure.config.model import (
     CloudName,
@@ -98,25 +100,34 @@ def render(template: str, *, cloud: str, location: str | None = None) -> str:
     if template not in TEMPLATES:
         raise UsageError(f"no template is called {template[:60]!r}", hint=f"one of {', '.join(TEMPLATES)}")
     chosen, name = TEMPLATES[template], cloud_name(cloud)
-    region, zones = _PLACES[name]
+    usual, known_zones = _PLACES[name]
+    region = normal.location(location) if location else usual
+    if chosen.spot and name == "AzureChinaCloud":
+        raise UsageError(
+            "Azure China does not offer Spot VMs",
+            hint=f"k0rdent-azure init --template {template.removesuffix('-spot')} --cloud {name}",
+        )
+    zones = list(known_zones) if chosen.zoned and regions.has_zones(region) is not False else []
     sovereign = name in ("AzureUSGovernment", "AzureChinaCloud")
+    arm = chosen.arm and not sovereign
     sizes = [_X64_COUNTERPARTS.get(size, size) if sovereign else size for size in chosen.sizes]
     return _TEXT.format(
         template=template,
         summary=chosen.summary,
         cloud=name,
-        location=json.dumps(location or region),
-        image=DEBIAN_ARM64 if chosen.arm and not sovereign else DEBIAN_X64,
+        location=json.dumps(region),
+        image=DEBIAN_ARM64 if arm else DEBIAN_X64,
         priority="Spot" if chosen.spot else "Regular",
         controller_size=sizes[0],
         worker_size=sizes[1],
         controllers=chosen.controllers,
         workers=chosen.workers,
-        zones=list(zones) if chosen.zoned else [],
+        controller_zones=zones[: chosen.controllers],
+        worker_zones=zones[: chosen.workers],
         network=NetworkSettings(),
         ssh=SshSettings(),
         k0s=K0sSettings(),
-        k0rdent=K0rdentSettings(),
+        k0rdent=K0rdentSettings(version=OLDEST_K0RDENT_ON_ARM) if arm else K0rdentSettings(),
         timeouts=Timeouts(vm_creation_minutes=chosen.vm_creation_minutes),
         snapshots=Snapshots(),
     )
@@ -170,11 +181,11 @@ cluster:
     # 1, or an odd number for high availability: etcd needs a majority, so 4 survive no more failures than 3.
     count: {controllers}
     # Availability zones that the VMs cycle through; [] for none (not every region has zones).
-    zones: {zones}
+    zones: {controller_zones}
   workers:
     # 0 lets the controllers carry the workload.
     count: {workers}
-    zones: {zones}
+    zones: {worker_zones}
 
 network:
   # The subnet is a part of the vnet. No two of vnet, WireGuard network and the cluster's own networks

@@ -2,42 +2,11 @@
 
 from __future__ import annotations
 
+from k0rdent_azure.config.regions import REGIONS as KNOWN
 from k0rdent_azure.rehearsal.records import Json
 
-#: Regions, and whether they have availability zones.
-REGIONS: dict[str, bool] = {
-    "australiaeast": True,
-    "brazilsouth": True,
-    "canadacentral": True,
-    "centralindia": True,
-    "centralus": True,
-    "eastasia": True,
-    "eastus": True,
-    "eastus2": True,
-    "francecentral": True,
-    "germanywestcentral": True,
-    "italynorth": True,
-    "japaneast": True,
-    "koreacentral": True,
-    "northcentralus": False,
-    "northeurope": True,
-    "norwayeast": True,
-    "polandcentral": True,
-    "southafricanorth": True,
-    "southcentralus": True,
-    "southeastasia": True,
-    "spaincentral": True,
-    "swedencentral": True,
-    "switzerlandnorth": True,
-    "uaenorth": True,
-    "uksouth": True,
-    "ukwest": False,
-    "westcentralus": False,
-    "westeurope": True,
-    "westus": False,
-    "westus2": True,
-    "westus3": True,
-}
+#: Regions, and whether they have availability zones: what `config` knows of the public cloud.
+REGIONS: dict[str, bool] = {name: bool(zoned) for name, zoned in KNOWN["rehearsal"].items()}
 
 #: Size -> (family, vCPUs, memory in GB, architecture, VM generations).
 SIZES: dict[str, tuple[str, int, float, str, str]] = {

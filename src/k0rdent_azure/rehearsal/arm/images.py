@@ -5,6 +5,8 @@ Source: https://learn.microsoft.com/rest/api/compute/virtual-machine-images
 
 from __future__ import annotations
 
+import re
+
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
 from k0rdent_azure.rehearsal.records import Json
 
@@ -16,7 +18,8 @@ _VERSIONS = ("0.20250428.2096", "0.20250519.2114", LATEST)
 def architecture(image: Json) -> str:
     """`Arm64` or `x64`: the names of images tell theirs."""
     names = f"{image.get('offer', '')}:{image.get('sku', '')}".lower()
-    return "Arm64" if "arm64" in names or "aarch64" in names else "x64"
+    arm = "arm64" in names or "aarch64" in names or "arm" in re.split("[-_.:]", names)
+    return "Arm64" if arm else "x64"
 
 
 def versions(call: Call) -> Answer:

@@ -72,6 +72,7 @@ def security_group(wanted: Wanted, body: Json) -> dict[str, str]:
                 "Priority and Direction.",
             )
         seen[place] = rule.get("name")
+        _check_sources(rule, wanted.id)
         identify_rule(rule, wanted.id)
     properties["defaultSecurityRules"] = [_default_rule(wanted.id, each) for each in _DEFAULT_RULES]
     properties["resourceGuid"] = guid(wanted)
@@ -281,6 +282,21 @@ def _default_rule(group_id: str, rule: tuple[str, int, str, str, str, str]) -> J
             "direction": direction,
         },
     }
+
+
+def _check_sources(rule: Json, group_id: str) -> None:
+    """The prefixes of one rule are apart from each other; service tags stand alone."""
+    given = _texts(mapping(rule, "properties"), "sourceAddressPrefixes")
+    found = [_network(each, "sourceAddressPrefixes") for each in given]
+    for index, each in enumerate(found):
+        for other in found[:index]:
+            if _holds(each, other) or _holds(other, each):
+                raise ArmError(
+                    400,
+                    "OverlappingSubnetsNotPermittedInSecurityRule",
+                    f"Security rule {group_id}/securityRules/{rule.get('name')} has overlapping subnets {other} and "
+                    f"{each}. Overlapping subnets are not permitted in a security rule.",
+                )
 
 
 def identify_rule(rule: Json, group_id: str) -> None:
