@@ -87,7 +87,10 @@ def test_the_defaults_in_the_generated_file_are_the_settings_own() -> None:
     loaded = load_bytes(render("large", cloud="AzureCloud").encode(), environ={})
     written = {path: setting for path, setting in SETTINGS.items() if path in loaded.values}
     for path, setting in written.items():
-        if not setting.required and path.rpartition(".")[2] not in own | {"zones", "cloud"}:
+        if path == "software.k0rdent.version":
+            # The default does not become ready on the template's Arm nodes.
+            assert loaded.values[path] == OLDEST_K0RDENT_ON_ARM
+        elif not setting.required and path.rpartition(".")[2] not in own | {"zones", "cloud"}:
             assert loaded.values[path] == setting.default, path
 
 
