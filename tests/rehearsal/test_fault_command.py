@@ -21,6 +21,7 @@ REQUIRED = {
     "tag": "a=b",
     "resource": "nsg",
     "property": "tags.a",
+    "code": "ScopeLocked",
 }
 
 

@@ -110,8 +110,9 @@ def _of_object(fields: Mapping[str, object], *, target: str | None, depth: int) 
     inside += opened
     below = [cause for item in inside for cause in _walk(item, target=target, depth=depth + 1)]
     own = ArmError(code or "Unknown", _and_policy(text, fields), target)
-    if code or text:
-        below = [each for each in below if each != own]
+    if code:
+        # The same again, as some services list it.
+        below = [each for each in below if each.code != own.code or each.message not in ("", own.message)]
     yield from _told(own, below, depth=depth)
 
 

@@ -22,6 +22,8 @@ examples:
   k0rdent-azure rehearse fault disconnect --when after --at 2   the 2nd ARM request from now
   k0rdent-azure rehearse fault partial --path /operations
   k0rdent-azure rehearse fault ZonalAllocationFailed --zone 2 --always
+  k0rdent-azure rehearse fault refused --code ScopeLocked --message 'a lock' --nesting preflight --status 409
+  k0rdent-azure rehearse fault vm-fails --vm k0s-worker-1 --code OSProvisioningTimedOut --nesting deployment
   k0rdent-azure rehearse fault vm-evicted --vm k0s-worker-1
   k0rdent-azure rehearse fault rule-opened --rule AllowSSH
   k0rdent-azure rehearse fault vm-replaced --vm k0s-worker-1 --tags copied
@@ -62,6 +64,11 @@ _OPTIONS = {
     "value": "JSON; without it the property goes",
     "namespace": "Kubernetes namespace",
     "template": "name of the ClusterTemplate",
+    "code": "Azure's code, such as QuotaExceeded",
+    "message": "Azure's words",
+    "target": "what Azure says that it is about",
+    "nesting": "the shape: plain; inside a preflight's or a deployment's error (JSON in a text); only in the text "
+    "(multiple); as an inner error; with capitalised keys; OData; a policy's; or not ARM's at all",
     "verb": "get, apply or delete",
     "reason": "a name of docs/rehearsal.md, or the text itself",
 }
@@ -75,6 +82,10 @@ _CHOICES = {
     "when": ("before", "after"),
     "policy": ("Deallocate", "Delete"),
     "verb": ("get", "apply", "delete"),
+    "nesting": (
+        *("plain", "preflight", "deployment", "multiple", "inner", "capitals", "odata", "policy"),
+        *("html", "text", "empty"),
+    ),
 }
 
 

@@ -26,6 +26,7 @@ class FaultKind:
 _REQUEST = ("method", "path")
 _VM = ("vm", "group")
 _NEW_VM = ("vm", "zone", "size")
+_REFUSAL = ("code", "message", "target", "nesting")
 _RESOURCE = ("resource", "type", "group")
 _DEPLOYMENT = {"method": "PUT", "path": "/deployments/"}
 _ANYBODY = {"port": "*", "protocol": "*", "source": "*", "priority": "100"}
@@ -58,12 +59,27 @@ KINDS: dict[str, FaultKind] = {
         _answer("clock-skew", "the Date header is wrong by --seconds", "seconds", seconds="3600"),
         _answer("DeploymentActive", "409 to the PUT of a deployment", **_DEPLOYMENT),
         _answer("ResourceGroupBeingDeleted", "409 to the PUT of a deployment", **_DEPLOYMENT),
+        FaultKind(
+            "refused",
+            ANSWER,
+            "a refusal with any --code and --message, in one of Azure's shapes (--nesting)",
+            (*_REQUEST, "status", *_REFUSAL),
+            ("code",),
+            {**_DEPLOYMENT, "status": "400"},
+        ),
         _provisioning("SkuNotAvailable", "refused at preflight; the list of SKUs says so, too"),
         _provisioning("QuotaExceeded", "refused at preflight; the list of usages says so, too"),
         _provisioning("AllocationFailed", "the VM ends Failed, for want of capacity in the region"),
         _provisioning("ZonalAllocationFailed", "the VM ends Failed, for want of capacity in its zone"),
         _provisioning(
             "OverconstrainedZonalAllocationRequest", "the VM ends Failed, its zone without its size"
+        ),
+        FaultKind(
+            "vm-fails",
+            PROVISIONING,
+            "the VM ends Failed, with any --code and --message",
+            (*_NEW_VM, *_REFUSAL),
+            ("code",),
         ),
         _provisioning("ssh-unreachable", "an SSH connection to the VM fails", ("vm",)),
         FaultKind(

@@ -29,6 +29,7 @@ AnswerKind = Literal[
     "clock-skew",
     "DeploymentActive",
     "ResourceGroupBeingDeleted",
+    "refused",
 ]
 #: What a VM that is asked for meets.
 ProvisioningKind = Literal[
@@ -37,6 +38,7 @@ ProvisioningKind = Literal[
     "OverconstrainedZonalAllocationRequest",
     "SkuNotAvailable",
     "QuotaExceeded",
+    "vm-fails",
 ]
 #: What somebody or something else does to what is there; each waits until its target is.
 ChangeKind = Literal[
@@ -65,10 +67,29 @@ ClusterKind = Literal["child-cluster", "kubectl-error", "slow-deletion", "helm-e
 Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable", "policy-tag"] | ChangeKind | ClusterKind
 Moment = Literal["before", "after"]
 EvictionPolicy = Literal["Deallocate", "Delete"]
+#: In which of Azure's shapes a refusal is told.
+Nesting = Literal[
+    "plain",
+    "preflight",
+    "deployment",
+    "multiple",
+    "inner",
+    "capitals",
+    "odata",
+    "policy",
+    "html",
+    "text",
+    "empty",
+]
 
 ANSWERS: tuple[str, ...] = get_args(AnswerKind)
 CHANGES: tuple[str, ...] = get_args(ChangeKind)
-ALLOCATION = ("AllocationFailed", "ZonalAllocationFailed", "OverconstrainedZonalAllocationRequest")
+ALLOCATION = (
+    "AllocationFailed",
+    "ZonalAllocationFailed",
+    "OverconstrainedZonalAllocationRequest",
+    "vm-fails",
+)
 
 
 class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -115,6 +136,10 @@ class Fault(msgspec.Struct, kw_only=True, omit_defaults=True):
     template: str | None = None
     verb: str = "get"
     reason: str | None = None
+    code: str | None = None
+    message: str | None = None
+    target: str | None = None
+    nesting: Nesting = "plain"
 
     def hits(self, method: str, path: str) -> bool:
         return (self.method is None or self.method.upper() == method) and (

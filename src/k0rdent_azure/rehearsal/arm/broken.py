@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
+from k0rdent_azure.rehearsal.arm import refused
 from k0rdent_azure.rehearsal.arm.arm_errors import group_being_deleted
 from k0rdent_azure.rehearsal.arm.call import Answer
 from k0rdent_azure.rehearsal.arm.tokens import TokenError
@@ -26,8 +27,8 @@ def refusal(fault: Fault | None) -> Answer | None:
         raise TokenError(
             "ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now."
         )
-    if fault.kind == "http":
-        return _status(fault)
+    if fault.kind in ("http", "refused"):
+        return _status(fault) if fault.kind == "http" else refused.answer(fault)
     if fault.kind == "DeploymentActive":
         message = (
             "Unable to edit or replace deployment: previous deployment is still active. Please see "
@@ -55,6 +56,8 @@ async def deliver(
         return response
     if fault.kind == "clock-skew":
         response.headers["Date"] = formatdate(time.time() + (fault.seconds or 0.0), usegmt=True)
+    elif fault.kind == "refused":
+        refused.garble(response, fault.nesting, fault.message or "")
     elif fault.kind == "malformed":
         response.body = b'{"value": [{"id": "/subscriptions/' + bytes([0xC3, 0x28])
         response.content_type = "application/json"

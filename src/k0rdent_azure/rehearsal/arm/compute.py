@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from k0rdent_azure.rehearsal.arm import images
+from k0rdent_azure.rehearsal.arm import images, refused
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, PreflightError
 from k0rdent_azure.rehearsal.arm.network import guid, mapping, mark, objects, reference_id, require
 from k0rdent_azure.rehearsal.arm.plan import Plan, Wanted
@@ -103,7 +103,7 @@ def boot(wanted: Wanted, resource: Resource, start: float, duration: float) -> N
         return
     fault = wanted.plan.faults.allocation(**_fitting(wanted, resource.body))
     if fault is not None:
-        resource.failure = _allocation_error(fault.kind, resource)
+        resource.failure = refused.cause(fault, resource.id)
         resource.ready_at = start + wanted.plan.draw(*ALLOCATION_REFUSAL, "allocation", wanted.name)
         resource.boot = Boot(booted_at=None, cloud_init_done_at=None, power=[])
         return
@@ -401,27 +401,6 @@ def _check_interfaces(wanted: Wanted, properties: Json) -> None:
             raise ArmError(
                 400, "NicInUse", f"Network Interface {nic.id} is used by existing resource {owner}."
             )
-
-
-def _allocation_error(kind: str, vm: Resource) -> Json:
-    if kind == "ZonalAllocationFailed":
-        where = "this zone"
-    elif kind == "AllocationFailed":
-        where = "this region"
-    else:
-        return {
-            "code": kind,
-            "message": "Allocation failed. VM(s) with the following constraints cannot be allocated, because the "
-            "condition is too restrictive. Please remove some constraints and try again. Constraints applied are: "
-            "Availability Zone, VM Size.",
-            "target": vm.id,
-        }
-    return {
-        "code": kind,
-        "message": f"Allocation failed. We do not have sufficient capacity for the requested VM size in {where}. Read "
-        "more about improving likelihood of allocation success at http://aka.ms/allocation-guidance",
-        "target": vm.id,
-    }
 
 
 def _at(value: object, path: str) -> object:
