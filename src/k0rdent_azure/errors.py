@@ -15,6 +15,7 @@
     │   ├── AuthenticationError       6   no credential works
     │   ├── AzureUnreachableError     6   no answer at all (DNS, TLS, reset, time-out)
     │   ├── AzureRequestError         6   an answer that is an error; code, status, resource id
+    │   │   └── NotDeletedError       6   Azure refuses, or accepts and fails, to delete something again and again
     │   ├── DeploymentFailedError     6   the template deployment ended as Failed or Canceled
     │   ├── StrangerError             6   what would be changed is not this deployment's
     │   └── ReadOnlyError             6   a change was about to be sent where only reading is allowed
@@ -212,6 +213,10 @@ class AzureRequestError(AzureError):
         self.code = code
         self.resource_id = resource_id
         self.quota = quota
+
+
+class NotDeletedError(AzureRequestError):
+    """Something stays: its DELETE is refused, or was accepted and failed, again and again. `resource_id` is its id."""
 
 
 class DeploymentFailedError(AzureError):

@@ -316,8 +316,11 @@ async def test_a_kind_that_is_never_made_is_never_deleted(client: ArmClient, arm
 async def test_a_missing_right_ends_the_removal(client: ArmClient, arm: FakeArm) -> None:
     arm.error(403, "AuthorizationFailed")
     vm = listed("Microsoft.Compute/virtualMachines/a")
-    with pytest.raises(AzureRequestError):
-        await removal.delete_resources(client, vm, memory=removal.Removal())
+    memory = removal.Removal()
+    await removal.delete_resources(client, vm, memory=memory)
+    trouble = memory.troubles.final(0.0)
+    assert trouble is not None
+    assert (trouble.code, trouble.resource_id) == ("AuthorizationFailed", vm[0].id)
 
 
 async def test_a_missing_deployment_record_is_well(client: ArmClient, arm: FakeArm) -> None:

@@ -365,7 +365,7 @@ async def test_stopped_at_any_request_it_goes_on(tmp_path: Path, at: int, group:
 
 
 async def test_interrupted_in_the_wait_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def interrupted(ctx: Context) -> float:
+    async def interrupted(ctx: Context, *_: object) -> float:
         raise InterruptedRunError("interrupted")
 
     async with deployed(tmp_path) as made:

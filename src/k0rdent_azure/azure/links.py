@@ -1,4 +1,4 @@
-"""Links that Azure hands out (`nextLink`, `Location`, `Azure-AsyncOperation`): checked, and then followed byte for byte.
+"""Links that Azure hands out (`nextLink`, `Location`, `Azure-AsyncOperation`): checked, then followed byte for byte.
 
 What such a link holds is Azure's business: decoded and encoded again, `%2B`, `+` and `%252f` become something else, and
 Azure refuses it, or answers with another page. https://github.com/microsoft/api-guidelines (opaque continuation links)

@@ -13,6 +13,8 @@ from k0rdent_azure.azure import inventory, versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.deployments import DeploymentTarget, cancel
 from k0rdent_azure.azure.inventory import ResourceView
+from k0rdent_azure.azure.outcome import Accepted, Outcome, accepted, ask
+from k0rdent_azure.azure.undeleted import HEALS, Troubles, may_pass
 from k0rdent_azure.errors import AzureRequestError
 
 #: What must be gone before what follows can go. A VM takes its disk, NIC and public address with it.
@@ -35,27 +37,36 @@ _CASCADING = frozenset(
 )
 #: Passes for which that is waited for before it is deleted one by one.
 CASCADE_PASSES = 4
-#: Refusals that time heals: another resource still holds this one.
-_NOT_YET = frozenset({400, 409, 412})
+#: Codes of a group that somebody, or a run before this one, is having deleted.
+_GOING = frozenset({"ResourceGroupBeingDeleted", "ResourceGroupDeletionInProgress"})
 
 
 async def delete_group(
     client: ArmClient, subscription: str, group: str, *, deployment: DeploymentTarget | None = None
-) -> bool:
-    """Start deleting a group and all in it; False if there is none. Whoever calls has proven that it is ours.
+) -> Accepted | None:
+    """Start deleting a group and all in it; None if there is none. Whoever calls has proven that it is ours.
 
     `deployment` is cancelled first if it is active, lest it goes on filling the group. Raises
     AzureRequestError, e.g. with code `ScopeLocked`.
     """
     if deployment is not None:
         await cancel(client, deployment)
-    answer = await client.request(
-        "DELETE",
-        inventory.group_id(subscription, group),
-        api_version=versions.RESOURCES,
-        accept=(200, 202, 204, 404),
+    path = inventory.group_id(subscription, group)
+    try:
+        return await _accepted_deletion(client, path, versions.RESOURCES)
+    except AzureRequestError as error:
+        if error.code in _GOING:
+            return Accepted(f"DELETE {path}", path)
+        raise
+
+
+async def _accepted_deletion(client: ArmClient, path: str, api_version: str) -> Accepted | None:
+    answer = await client.request("DELETE", path, api_version=api_version, accept=(200, 202, 204, 404))
+    return (
+        None
+        if answer.status == 404
+        else accepted(f"DELETE {path}", path, answer, at=client.clock.monotonic())
     )
-    return answer.status != 404
 
 
 async def group_gone(client: ArmClient, subscription: str, group: str) -> bool:
@@ -67,7 +78,9 @@ async def group_gone(client: ArmClient, subscription: str, group: str) -> bool:
 class Removal:
     """What the passes of one removal remember: ids whose deletion was accepted, and how long no VM was left."""
 
-    started: set[str] = field(default_factory=set)
+    started: dict[str, Accepted] = field(default_factory=dict)
+    #: What Azure refused or failed to delete; whoever makes the passes looks at it after each.
+    troubles: Troubles = field(default_factory=Troubles)
     #: Ids, in lower case, that this run has proven to be the deployment's: a disk loses its proof with its VM.
     proven: set[str] = field(default_factory=set)
     passes_without_vms: int = 0
@@ -86,44 +99,69 @@ async def delete_resources(
     `ours` is what was just listed and proven to be the deployment's; what this cannot delete is not returned.
     Call it again, after a pause, with a new list and the same `memory`, until it returns []. One DELETE for each
     resource: ARM has no bulk delete below a whole group, and a VM's DELETE takes its disk, NIC and address along.
+    What Azure refuses stands in `memory.troubles`; the outcome of a DELETE that it accepted is read, with one request,
+    if the resource is not on its way out at the next pass. Raises AzureRequestError for a throttled or failing ARM.
     """
+    memory.troubles.gone({each.id.lower() for each in ours})
     left = [each for each in ours if any(each.type.lower() in kinds for kinds, _ in _ORDER)]
     if not any(_VM in resource.id.lower() for resource in left):
         memory.passes_without_vms += 1
     for kinds, api_version in _ORDER:
         tier = [resource for resource in left if resource.type.lower() in kinds]
         if tier and not memory.waits_for_cascade(kinds):
-            await _delete_all(client, tier, api_version, memory.started)
+            for resource in tier:
+                await _go_on(client, resource, api_version, memory)
         if tier:
             break
     return left
 
 
-async def _delete_all(
-    client: ArmClient, tier: Sequence[ResourceView], api_version: str, started: set[str]
-) -> None:
-    for resource in tier:
-        fresh = resource.id.lower() not in started or resource.provisioning_state == "Failed"
-        if fresh and await _delete(client, resource, api_version):
-            started.add(resource.id.lower())
-
-
-async def _delete(client: ArmClient, resource: ResourceView, api_version: str) -> bool:
+async def _go_on(client: ArmClient, resource: ResourceView, api_version: str, memory: Removal) -> None:
+    """Start deleting it, unless it is under way; note what Azure says otherwise."""
+    key, now = resource.id.lower(), client.clock.monotonic()
+    known = memory.troubles.by_id.get(key)
+    operation = memory.started.get(key)
+    if operation is not None:
+        outcome = await stopped(client, operation, resource.provisioning_state)
+        if outcome is None:
+            return
+        del memory.started[key]
+        known = memory.troubles.failed(operation, resource.id, outcome, now)
+    if known is not None and known.is_final(now):
+        return
     try:
-        await client.request("DELETE", resource.id, api_version=api_version, accept=(200, 202, 204, 404))
+        began = await _accepted_deletion(client, resource.id, api_version)
     except AzureRequestError as error:
-        if error.status in _NOT_YET and error.code != "ScopeLocked":
-            return False
-        raise
-    return True
+        if error.status not in (401, 403) and not may_pass(error):
+            raise
+        memory.troubles.refused(resource.id, error, now)
+        return
+    memory.started[key] = began or Accepted(f"DELETE {resource.id}", resource.id)
 
 
-async def delete_vm(client: ArmClient, subscription: str, group: str, name: str) -> None:
+async def stopped(client: ArmClient, operation: Accepted, provisioning_state: str) -> Outcome | None:
+    """How an accepted deletion ended if its resource is there and not on its way out; None while it may be.
+
+    No request while Azure shows that it is being deleted, or shows nothing.
+    """
+    if provisioning_state.lower() in ("deleting", ""):
+        return None
+    outcome = await ask(client, operation)
+    # Lists lag behind: if nobody tells the outcome, what was accepted just now may not show yet.
+    is_young = client.clock.monotonic() - operation.at < HEALS and provisioning_state.lower() != "failed"
+    waits = outcome.state in ("running", "succeeded") or (outcome.state == "unknown" and is_young)
+    return None if waits else outcome
+
+
+async def delete_vm(client: ArmClient, subscription: str, group: str, name: str) -> Accepted | None:
     """Start deleting one VM; none there is fine. Its disk, NIC and address go with it (`deleteOption`)."""
     path = f"{inventory.group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines/{name}"
-    await client.request("DELETE", path, api_version=versions.COMPUTE, accept=(200, 202, 204, 404))
+    return await _accepted_deletion(client, path, versions.COMPUTE)
 
 
 async def delete_deployment_record(client: ArmClient, target: DeploymentTarget) -> None:
-    """Remove the record of a deployment that has ended; none there is well. What it made is not touched."""
+    """Remove the record of a deployment that has ended; none there is well. What it made is not touched.
+
+    The outcome is not read: the record holds nothing and costs nothing.
+    """
     await client.request("DELETE", target.id, api_version=versions.DEPLOYMENTS, accept=(200, 202, 204, 404))

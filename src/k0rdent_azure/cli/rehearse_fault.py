@@ -29,6 +29,8 @@ examples:
   k0rdent-azure rehearse fault vm-replaced --vm k0s-worker-1 --tags copied
   k0rdent-azure rehearse fault tag-added --tag costcenter=4711
   k0rdent-azure rehearse fault property-changed --resource k0s-worker-1 --property tags.owner --value '"me"'
+  k0rdent-azure rehearse fault delete-refused --resource k0s-worker-1 --code ScopeLocked --always
+  k0rdent-azure rehearse fault delete-failed --resource k0s-worker-1VMNic --code NicInUse
   k0rdent-azure rehearse fault child-cluster --resource eu-1
   k0rdent-azure rehearse fault list --json
   k0rdent-azure rehearse fault clear

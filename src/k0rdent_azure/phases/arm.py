@@ -13,6 +13,8 @@ from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, Op
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.merging import Existing
+from k0rdent_azure.azure.outcome import Accepted
+from k0rdent_azure.azure.reading import mapping, text
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
 from k0rdent_azure.azure.tags import Mark
@@ -184,9 +186,9 @@ async def cancel_active(ctx: Context) -> None:
     await deployments.cancel(ctx.arm, target(ctx))
 
 
-async def delete_group(ctx: Context) -> None:
-    """Start deleting the group with all that is in it; whoever asks has proven that it is ours."""
-    await removal.delete_group(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
+async def delete_group(ctx: Context) -> Accepted | None:
+    """Start deleting the group with all that is in it; None if there is none. The caller has proven that it is ours."""
+    return await removal.delete_group(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
 
 
 #: Power states of a VM that exists and has to be started. https://learn.microsoft.com/azure/virtual-machines/states-billing
@@ -221,14 +223,9 @@ async def start_vms(ctx: Context, names: Collection[str]) -> None:
         raise failed
 
 
-async def delete_vm(ctx: Context, name: str) -> bool:
-    """Start deleting a VM; none there is fine. Whether each attempt was answered: one that was not may come later.
-
-    One request for each VM: ARM has no bulk delete.
-    """
-    before = len(ctx.outside.ledger.entries)
-    await removal.delete_vm(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
-    return all(entry.status for entry in ctx.outside.ledger.entries[before:] if entry.method == "DELETE")
+async def delete_vm(ctx: Context, name: str) -> Accepted | None:
+    """Start deleting a VM; None if there is none. One request for each VM: ARM has no bulk delete."""
+    return await removal.delete_vm(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
 
 
 async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]:
@@ -251,9 +248,15 @@ async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]
     return [each for each in seen.resources if each.name.lower() in parts]
 
 
-async def group_is_gone(ctx: Context) -> bool:
-    """Whether Azure says that there is no group any more: one request."""
-    return await removal.group_gone(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
+async def group_state(ctx: Context) -> str | None:
+    """The group's provisioning state, None if Azure says that there is no group any more: one request."""
+    body = await inventory.resource_group(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
+    return None if body is None else text(mapping(body, "properties"), "provisioningState")
+
+
+def group_id(ctx: Context) -> str:
+    """The group's resource id."""
+    return inventory.group_id(target(ctx).subscription, ctx.names.resource_group)
 
 
 async def delete_resources(ctx: Context, ours: Sequence[ResourceView]) -> bool:

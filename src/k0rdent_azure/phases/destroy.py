@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from k0rdent_azure.azure import removal
+from k0rdent_azure.azure.outcome import Accepted, Outcome
 from k0rdent_azure.azure.sight import Sight
 from k0rdent_azure.clock import parse_timestamp
-from k0rdent_azure.errors import AzureError, K0rdentAzureError, StrangerError
-from k0rdent_azure.phases import arm, begin, children, durations, removal_check, schedule, standing
+from k0rdent_azure.errors import AzureRequestError, K0rdentAzureError, StrangerError
+from k0rdent_azure.phases import arm, begin, children, durations, removal_check, schedule, standing, undeleted
 from k0rdent_azure.phases.children import Children
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import remove_if_empty, remove_private
@@ -161,11 +163,24 @@ async def _remove(ctx: Context, found: Found, confirmed: Found) -> float | None:
         await standing.announce(ctx, found.seen)
         await arm.cancel(ctx)
         ctx.removal.proven |= {each.id.lower() for each in found.ours}
-        await arm.delete_resources(ctx, found.ours)
-    elif not found.deleting:
+        with undeleted.telling(ctx, ctx.names.resource_group):
+            await arm.delete_resources(ctx, found.ours)
+        undeleted.record(ctx, ctx.removal.troubles)
+        return await wait_until_gone(ctx, confirmed)
+    accepted = None
+    if not found.deleting:
         await arm.cancel(ctx)
-        await arm.delete_group(ctx)
-    return await wait_until_gone(ctx)
+        accepted = await _delete_group(ctx)
+    return await wait_until_gone(ctx, confirmed, accepted)
+
+
+async def _delete_group(ctx: Context) -> Accepted | None:
+    """Ask for it; None if Azure refuses it now, and may not later."""
+    try:
+        return await arm.delete_group(ctx)
+    except AzureRequestError as error:
+        undeleted.refused(ctx, ctx.removal.troubles, arm.group_id(ctx), error)
+        return None
 
 
 async def _settled(ctx: Context, found: Found, confirmed: Found) -> Found:
@@ -213,8 +228,11 @@ async def _take_vpn_down(ctx: Context) -> None:
         ctx.event(tx, "vpn_down", f"WireGuard interface {interface} is down", resource=interface)
 
 
-async def wait_until_gone(ctx: Context) -> float:
-    """Look until Azure says that nothing is left; returns the cloud seconds after which it said so."""
+async def wait_until_gone(ctx: Context, confirmed: Found, accepted: Accepted | None = None) -> float:
+    """Look until Azure says that nothing is left; returns the cloud seconds after which it said so.
+
+    Raises NotDeletedError if Azure refuses, or accepts and fails, to delete the same thing again and again.
+    """
     started, looks = ctx.clock.monotonic(), 0
     while True:
         pause = _pause(ctx, looks)
@@ -222,21 +240,50 @@ async def wait_until_gone(ctx: Context) -> float:
             ctx.names.resource_group, f"waiting for Azure to delete, next look in {pause:.0f} s"
         )
         await ctx.sleep(pause)
-        if await _is_gone(ctx):
+        if ctx.names.existing_group is not None:
+            left = await _pass_over(ctx)
+        else:
+            state = await arm.group_state(ctx)
+            left = "" if state is None else arm.group_id(ctx)
+            if state is not None:
+                accepted = await _go_on(ctx, state, accepted, confirmed)
+        if not left:
             return ctx.clock.monotonic() - started
         looks += 1
         if ctx.clock.monotonic() - started > PATIENCE and looks >= LOOKS_BEFORE_GIVING_UP:
-            raise AzureError(
-                f"Azure did not delete {ctx.names.resource_group} within {PATIENCE / 60:.0f} minutes",
-                hint="look for a lock on the group in the portal, then run destroy again",
-            )
+            raise undeleted.too_late(ctx, left, PATIENCE / 60, ctx.removal.troubles)
 
 
-async def _is_gone(ctx: Context) -> bool:
-    """Whether Azure has nothing left; in a user's own group, each look also deletes what can go by now."""
-    if ctx.names.existing_group is None:
-        return await arm.group_is_gone(ctx)
-    return not await arm.delete_resources(ctx, await removal_check.left_of_ours(ctx))
+async def _pass_over(ctx: Context) -> str:
+    """Delete what can go by now; the id of something that is left, "" if Azure has nothing."""
+    ours = await removal_check.left_of_ours(ctx)
+    with undeleted.telling(ctx, ctx.names.resource_group):
+        left = await arm.delete_resources(ctx, ours)
+    undeleted.record(ctx, ctx.removal.troubles)
+    return ours[0].id if left else ""
+
+
+async def _go_on(ctx: Context, state: str, accepted: Accepted | None, confirmed: Found) -> Accepted | None:
+    """Ask again for what Azure has given up: a group whose deletion failed is `Succeeded` again.
+
+    No request while it is being deleted.
+    """
+    outcome: Outcome | None = None
+    if accepted is not None:
+        outcome = await removal.stopped(ctx.arm, accepted, state)
+        if outcome is None:
+            return accepted
+        ctx.removal.troubles.failed(accepted, arm.group_id(ctx), outcome, ctx.clock.monotonic())
+        undeleted.record(ctx, ctx.removal.troubles)
+    elif state.lower() in ("deleting", ""):
+        return None
+    elif arm.group_id(ctx).lower() not in ctx.removal.troubles.by_id:
+        # An earlier run, or somebody, had it deleted, and Azure gave up.
+        ctx.removal.troubles.failed(None, arm.group_id(ctx), None, ctx.clock.monotonic())
+        undeleted.record(ctx, ctx.removal.troubles)
+    # What is in it now has not been proven yet.
+    found = await _again(ctx, confirmed)
+    return await _delete_group(ctx) if found.exists and not found.deleting else None
 
 
 def _pause(ctx: Context, looks: int) -> float:

@@ -10,12 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from k0rdent_azure.azure.inventory import VmView
+from k0rdent_azure.azure.inventory import ResourceView, VmView
+from k0rdent_azure.azure.outcome import Accepted
 from k0rdent_azure.azure.ownership import Stranger
-from k0rdent_azure.azure.removal import CASCADE_PASSES
+from k0rdent_azure.azure.removal import CASCADE_PASSES, stopped
+from k0rdent_azure.azure.undeleted import Troubles
 from k0rdent_azure.clock import parse_timestamp
-from k0rdent_azure.errors import AzureError
-from k0rdent_azure.phases import arm, ownership, standing, turns
+from k0rdent_azure.errors import AzureRequestError
+from k0rdent_azure.phases import arm, ownership, standing, turns, undeleted
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.state.changes import VmOptional
 from k0rdent_azure.state.intents import REMOVAL, Removal, RemovalDetails, without_vms
@@ -129,18 +131,23 @@ async def remove(ctx: Context, names: Sequence[str]) -> None:
     """Delete these VMs with what goes with them, and wait until Azure has none of it. Can be repeated.
 
     Each is read first, and has to be the incarnation that the intent is about. Raises StrangerError if one is not
-    ours (then none is deleted), BehindError if another run changes the deployment now, AzureError if Azure does not
-    delete them in time.
+    ours (then none is deleted), BehindError if another run changes the deployment now, NotDeletedError if Azure
+    refuses, or accepts and fails, to delete one again and again, or does not end it in time.
     """
+    ctx.removal.troubles = Troubles()
+    await _wait_until_gone(ctx, names, await _begin(ctx, names))
+
+
+async def _begin(ctx: Context, names: Sequence[str]) -> dict[str, Accepted]:
+    """Prove whose they are, and ask for the deletion of each; what Azure accepted, by VM."""
     # An older look would not do: the new one comes last, with what another run has announced by then.
     ctx.sight = None
     there, strangers = await ownership.strange_machines(ctx, names)
     standing.refuse_newer(ctx, (await ownership.fresh(ctx)).mark(ctx.names.vnet))
     strangers += _other_incarnations(ctx.state, there)
     ownership.refuse(strangers, what="no VM was deleted", hint=ownership.IN_THE_WAY)
-    for name, vm in there.items():
-        await _delete(ctx, name, vm)
-    await _wait_until_gone(ctx, names)
+    begun = {name: await _delete(ctx, name, vm) for name, vm in there.items()}
+    return {name: accepted for name, accepted in begun.items() if accepted is not None}
 
 
 def _other_incarnations(state: State, there: Mapping[str, VmView]) -> list[Stranger]:
@@ -159,18 +166,29 @@ def _other_incarnations(state: State, there: Mapping[str, VmView]) -> list[Stran
     ]
 
 
-async def _delete(ctx: Context, name: str, vm: VmView) -> None:
-    """Start deleting one VM. Until an answer is recorded, the attempt is in doubt."""
+async def _delete(ctx: Context, name: str, vm: VmView) -> Accepted | None:
+    """Start deleting one VM; None if Azure refuses it now. Until an answer is recorded, the attempt is in doubt."""
     details = REMOVAL.pending(ctx.state)
     known = details.vms.get(name) if details else None
     removal = known or Removal(why="to go")
     removal = msgspec.structs.replace(removal, vm_id=removal.vm_id or vm.vm_id or None)
     with ctx.commit() as tx:
         _pend(tx, name, msgspec.structs.replace(removal, doubt_since=ctx.now))
-    answered = await arm.delete_vm(ctx, name)
-    if answered:
+    before = len(ctx.outside.ledger.entries)
+    refusal: AzureRequestError | None = None
+    accepted: Accepted | None = None
+    try:
+        accepted = await arm.delete_vm(ctx, name)
+    except AzureRequestError as error:
+        refusal = error
+    # An attempt that was not answered may take effect later.
+    sent = [each for each in ctx.outside.ledger.entries[before:] if each.method == "DELETE"]
+    if all(each.status for each in sent):
         with ctx.commit() as tx:
             _pend(tx, name, msgspec.structs.replace(removal, doubt_since=None))
+    if refusal is not None:
+        undeleted.refused(ctx, ctx.removal.troubles, vm.id, refusal)
+    return accepted
 
 
 async def wait_out_doubts(ctx: Context, names: Collection[str]) -> None:
@@ -192,7 +210,7 @@ async def wait_out_doubts(ctx: Context, names: Collection[str]) -> None:
             REMOVAL.begin(tx, "VMs", RemovalDetails(vms=vms)) if vms else REMOVAL.end(tx)
 
 
-async def _wait_until_gone(ctx: Context, names: Sequence[str]) -> None:
+async def _wait_until_gone(ctx: Context, names: Sequence[str], begun: dict[str, Accepted]) -> None:
     started, looks, without_vms = ctx.clock.monotonic(), 0, 0
     while True:
         for name in names:
@@ -200,12 +218,28 @@ async def _wait_until_gone(ctx: Context, names: Sequence[str]) -> None:
         await ctx.sleep(LOOKS_AT[min(looks, len(LOOKS_AT) - 1)])
         left = await arm.parts_left(ctx, names)
         looks += 1
-        without_vms += not any(part.type.lower().endswith("/virtualmachines") for part in left)
+        vms = [part for part in left if part.type.lower().endswith("/virtualmachines")]
+        without_vms += not vms
         # What a VM did not take along is adopted by the one that is made in its place.
         if not left or without_vms > CASCADE_PASSES:
             return
+        await _go_on(ctx, vms, begun)
         if ctx.clock.monotonic() - started > PATIENCE and looks >= LOOKS_BEFORE_GIVING_UP:
-            raise AzureError(
-                f"Azure did not delete {', '.join(part.name for part in left)} within {PATIENCE / 60:.0f} minutes",
-                hint="look for a lock on it in the portal, then run resume",
-            )
+            raise undeleted.too_late(ctx, (vms or left)[0].id, PATIENCE / 60, ctx.removal.troubles)
+
+
+async def _go_on(ctx: Context, vms: Sequence[ResourceView], begun: dict[str, Accepted]) -> None:
+    """Ask again for VMs that are there and not on their way out. No request while all of them are."""
+    again = []
+    for vm in vms:
+        operation = begun.get(vm.name)
+        if operation is None:
+            again.append(vm.name)
+        elif (outcome := await stopped(ctx.arm, operation, vm.provisioning_state)) is not None:
+            ctx.removal.troubles.failed(operation, vm.id, outcome, ctx.clock.monotonic())
+            again.append(vm.name)
+    undeleted.record(ctx, ctx.removal.troubles)
+    for name in again:
+        begun.pop(name, None)
+    if again:
+        begun.update(await _begin(ctx, again))

@@ -33,6 +33,7 @@ _ANYBODY = {"port": "*", "protocol": "*", "source": "*", "priority": "100"}
 
 ANSWER, PROVISIONING, CHANGE = "answers and connections", "provisioning", "changes behind your back"
 CLUSTER = "in the cluster"
+OPERATION = "deletions and starts"
 
 
 def _answer(kind: Kind, summary: str, *options: str, **defaults: str) -> FaultKind:
@@ -45,6 +46,10 @@ def _provisioning(kind: Kind, summary: str, options: tuple[str, ...] = _NEW_VM) 
 
 def _change(kind: Kind, summary: str, options: tuple[str, ...], *required: str, **defaults: str) -> FaultKind:
     return FaultKind(kind, CHANGE, summary, options, required, defaults)
+
+
+def _operation(kind: Kind, summary: str, **defaults: str) -> FaultKind:
+    return FaultKind(kind, OPERATION, summary, (*_RESOURCE, *defaults), defaults=defaults)
 
 
 KINDS: dict[str, FaultKind] = {
@@ -130,6 +135,22 @@ KINDS: dict[str, FaultKind] = {
             "property",
         ),
         _change("group-deleted", "the group is gone, with all that was in it", ("group",)),
+        _operation(
+            "delete-refused", "the DELETE is refused, in Azure's words for --code", code="ScopeLocked"
+        ),
+        _operation(
+            "delete-failed",
+            "the DELETE is accepted, and fails later; --resource keeps its group, too",
+            code="InternalServerError",
+        ),
+        _operation("delete-stuck", "the DELETE is accepted, and never ends"),
+        FaultKind(
+            "start-failed",
+            OPERATION,
+            "the start of a VM is accepted, and fails later with --code",
+            ("vm", "code"),
+            defaults={"code": "AllocationFailed"},
+        ),
         FaultKind(
             "child-cluster",
             CLUSTER,

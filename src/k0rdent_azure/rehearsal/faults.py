@@ -64,7 +64,16 @@ ChangeKind = Literal[
 ]
 #: What is in the cluster, or wrong with its API.
 ClusterKind = Literal["child-cluster", "kubectl-error", "slow-deletion", "helm-error", "component-error"]
-Kind = AnswerKind | ProvisioningKind | Literal["ssh-unreachable", "policy-tag"] | ChangeKind | ClusterKind
+#: What happens to what somebody asks to be deleted, or started, and is not.
+OperationKind = Literal["delete-refused", "delete-failed", "delete-stuck", "start-failed"]
+Kind = (
+    AnswerKind
+    | ProvisioningKind
+    | Literal["ssh-unreachable", "policy-tag"]
+    | ChangeKind
+    | ClusterKind
+    | OperationKind
+)
 Moment = Literal["before", "after"]
 EvictionPolicy = Literal["Deallocate", "Delete"]
 #: In which of Azure's shapes a refusal is told.
@@ -82,6 +91,8 @@ Nesting = Literal[
     "empty",
 ]
 
+#: The type of a group, as faults name it.
+GROUP = "resourceGroups"
 ANSWERS: tuple[str, ...] = get_args(AnswerKind)
 CHANGES: tuple[str, ...] = get_args(ChangeKind)
 ALLOCATION = (
@@ -208,6 +219,14 @@ class Faults:
         pairs = (each.tag.partition("=") for each in self.armed("policy-tag") if each.tag)
         return {name: value for name, _, value in pairs}
 
+    def delete(self, *, name: str, type_: str, group: str) -> Fault | None:
+        """The fault of a DELETE of a resource, or of a group with type "resourceGroups"."""
+        return self._meet(lambda each: each.kind.startswith("delete-") and _names(each, name, type_, group))
+
+    def start(self, vm: str) -> Fault | None:
+        """The fault of an accepted start of a VM."""
+        return self._meet(lambda each: each.kind == "start-failed" and each.vm in (None, vm))
+
     def ssh(self, vm: str) -> Fault | None:
         return self._meet(lambda each: each.kind == "ssh-unreachable" and each.vm in (None, vm))
 
@@ -271,6 +290,18 @@ class Faults:
                     fault.times -= self._used.count(fault.id)
             present[:] = [fault for fault in present if fault.times is None or fault.times > 0]
         self._used, self._passed = [], []
+
+
+def _names(fault: Fault, name: str, type_: str, group: str) -> bool:
+    """A group is named by itself, or by what keeps it from going: `--type` is that resource's then."""
+    if fault.group is not None and fault.group.lower() != group.lower():
+        return False
+    if type_ == GROUP:
+        return fault.kind == "delete-failed" or (
+            fault.type in (None, GROUP) and fault.resource in (None, name)
+        )
+    given = ((fault.resource, name), (fault.type, type_))
+    return all(wanted is None or wanted.lower() == has.lower() for wanted, has in given)
 
 
 @contextmanager

@@ -16,12 +16,13 @@ Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "d
 
 
 class Lifetime(msgspec.Struct, kw_only=True):
-    """When a thing appears, is ready, begins to go and is gone."""
+    """When a thing appears, is ready, begins to go and is gone; or is as before, because its deletion fails."""
 
     created_at: float
     ready_at: float
     deleting_at: float | None = None
     gone_at: float | None = None
+    returns_at: float | None = None
 
     def exists(self, now: float) -> bool:
         return self.created_at <= now and not self.gone(now)

@@ -254,6 +254,7 @@ class World:
         """Forget what is gone by now, groups with all that was in them; what that used is free."""
         now = self.clock.now()
         contents = self._contents
+        self._bring_back(now)
         gone_groups = {name for name, group in contents.groups.items() if group.gone(now)}
         gone = [
             key
@@ -273,6 +274,14 @@ class World:
         contents.locks = [each for each in contents.locks if each.scope.lower() not in lost]
         if gone_groups or gone:
             self.save()
+
+    def _bring_back(self, now: float) -> None:
+        """What could not be deleted is as it was before."""
+        things: list[Group | Resource] = [*self._contents.groups.values(), *self._contents.resources.values()]
+        for each in things:
+            if each.returns_at is not None and each.returns_at <= now:
+                each.deleting_at = each.returns_at = None
+                self.save()
 
     def _note_creation(self, resource_id: str, uid: str, moment: float) -> None:
         self._contents.creations.append(Creation(id=resource_id, uid=uid, moment=moment))

@@ -5,10 +5,10 @@ Source: https://learn.microsoft.com/rest/api/resources/resource-groups
 
 from __future__ import annotations
 
-from k0rdent_azure.rehearsal.arm import filters, views
+from k0rdent_azure.rehearsal.arm import deletions, filters, views
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
-from k0rdent_azure.rehearsal.arm.call import Answer, Call, moments
-from k0rdent_azure.rehearsal.arm.groups import delete_group, plan_group
+from k0rdent_azure.rehearsal.arm.call import Answer, Call, poll
+from k0rdent_azure.rehearsal.arm.groups import plan_group
 from k0rdent_azure.rehearsal.arm.plan import Plan
 from k0rdent_azure.rehearsal.arm.providers import PROVIDERS
 from k0rdent_azure.rehearsal.records import Json
@@ -97,28 +97,30 @@ def list_all(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    return call.accepted(delete_group(call.world, call.group()))
+    return deletions.delete_group(call, call.group())
 
 
 def operation_result(call: Call) -> Answer:
     """What a `Location` leads to."""
-    _, end = moments(call.part["token"])
-    if call.now < end:
+    known = poll(call.part["token"])
+    if call.now < known.end:
         location = call.url(call.path)
         return Answer(202, None, {"Location": location, "Retry-After": "15"})
-    return Answer(200)
+    return Answer(known.status, {"error": known.error} if known.error is not None else None)
 
 
 def operation_status(call: Call) -> Answer:
     """What an `Azure-AsyncOperation` of a resource provider leads to."""
-    start, end = moments(call.part["token"])
+    known = poll(call.part["token"])
     body: Json = {
         "name": call.part["token"][:16],
-        "startTime": call.world.clock.stamp(start),
+        "startTime": call.world.clock.stamp(known.start),
         "status": "InProgress",
     }
-    if call.now >= end:
-        body.update(status="Succeeded", endTime=call.world.clock.stamp(end))
+    if call.now >= known.end:
+        body.update(status="Succeeded", endTime=call.world.clock.stamp(known.end))
+        if known.error is not None:
+            body.update(status="Failed", error=known.error)
         return Answer(200, body)
     return Answer(200, body, {"Retry-After": "5"})
 

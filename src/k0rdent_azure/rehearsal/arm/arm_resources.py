@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 
-from k0rdent_azure.rehearsal.arm import filters, removal, views
+from k0rdent_azure.rehearsal.arm import deletions, filters, views
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError, group_being_deleted, not_found
 from k0rdent_azure.rehearsal.arm.call import PAGE, Answer, Call
 from k0rdent_azure.rehearsal.arm.compute import SSH_KEYS, VIRTUAL_MACHINES
@@ -75,12 +75,13 @@ def delete(call: Call) -> Answer:
     resource = call.world.resource(call.id)
     if resource is None:
         return Answer(204)
-    gone = removal.delete(call.world, resource)
-    if resource.type == SSH_KEYS:  # the one type whose removal is over when it is answered
+    answer = deletions.delete(call, resource)
+    if resource.type == SSH_KEYS and resource.gone_at is not None:
+        # The one type whose removal is over when it is answered.
         resource.gone_at = call.now
         call.world.save()
         return Answer(200)
-    return call.accepted(gone, retry_after=10)
+    return answer
 
 
 def list_in_group(call: Call) -> Answer:

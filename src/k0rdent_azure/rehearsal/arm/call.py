@@ -96,38 +96,59 @@ class Call:
             body["nextLink"] = self.url(self.path, **kept, **{"$skiptoken": str(start + size)})
         return Answer(200, body)
 
-    def accepted(self, moment: float, *, retry_after: int = 15, body: Json | None = None) -> Answer:
-        """202 with a `Location` that answers 202 until the cloud's `moment`.
+    def accepted(
+        self,
+        moment: float,
+        *,
+        retry_after: int = 15,
+        body: Json | None = None,
+        failure: ArmError | None = None,
+    ) -> Answer:
+        """202 with a `Location` that answers 202 until the cloud's `moment`, and then 200, or the `failure`.
 
         What has to be known is in the URL, so it needs no memory and survives a restart.
         """
         return Answer(
             202,
             body,
-            {"Location": self.url(self._poll("operationresults", moment)), "Retry-After": str(retry_after)},
+            {
+                "Location": self.url(self._poll("operationresults", moment, failure)),
+                "Retry-After": str(retry_after),
+            },
         )
 
-    def async_operation(self, status: int, moment: float, body: Json | None) -> Answer:
+    def async_operation(
+        self, status: int, moment: float, body: Json | None, failure: ArmError | None = None
+    ) -> Answer:
         """An answer with an `Azure-AsyncOperation` that is InProgress until the cloud's `moment`."""
         return Answer(
             status,
             body,
-            {"Azure-AsyncOperation": self.url(self._poll("operations", moment)), "Retry-After": "5"},
+            {"Azure-AsyncOperation": self.url(self._poll("operations", moment, failure)), "Retry-After": "5"},
         )
 
-    def _poll(self, kind: str, moment: float) -> str:
-        token = (
-            base64.urlsafe_b64encode(json.dumps({"from": self.now, "to": moment}).encode())
-            .decode()
-            .rstrip("=")
-        )
+    def _poll(self, kind: str, moment: float, failure: ArmError | None) -> str:
+        known: Json = {"from": self.now, "to": moment}
+        if failure is not None:
+            known.update(status=failure.status, error=failure.error())
+        token = base64.urlsafe_b64encode(json.dumps(known).encode()).decode().rstrip("=")
         return f"/subscriptions/{self.subscription}/{kind}/{token}"
 
 
-def moments(token: str) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What an operation's URL knows: its moments, and the error that it ends with."""
+
+    start: float
+    end: float
+    status: int = 200
+    error: Json | None = None
+
+
+def poll(token: str) -> Poll:
     """The reverse of what `accepted` puts in its URL. Raises ArmError for anything else."""
     try:
         found = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return float(found["from"]), float(found["to"])
+        return Poll(float(found["from"]), float(found["to"]), found.get("status", 200), found.get("error"))
     except (ValueError, KeyError, TypeError) as error:
         raise ArmError(404, "OperationNotFound", "The operation was not found.") from error

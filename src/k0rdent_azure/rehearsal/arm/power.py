@@ -5,7 +5,7 @@ Source: https://learn.microsoft.com/rest/api/compute/virtual-machines
 
 from __future__ import annotations
 
-from k0rdent_azure.rehearsal.arm import views
+from k0rdent_azure.rehearsal.arm import refusals, views
 from k0rdent_azure.rehearsal.arm.arm_errors import ArmError
 from k0rdent_azure.rehearsal.arm.arm_resources import find
 from k0rdent_azure.rehearsal.arm.call import Answer, Call
@@ -33,11 +33,20 @@ def act(call: Call) -> Answer:
         )
     passing, final, seconds = _ACTIONS[call.part["action"].lower()]
     ended = call.now + call.world.draw(*seconds, "power", vm.name, len(vm.boot.power))
+    fault = call.faults.start(vm.name) if final == "running" else None
+    if fault is not None:
+        call.faults.commit()
+        failure = refusals.of(fault, vm.id)
+        answer = call.async_operation(202, ended, None, failure)
+        return Answer(202, None, {**answer.headers, **_location(call, ended, failure)})
     if vm.boot.power_at(call.now) != final or call.part["action"].lower() == "restart":
         vm.boot.power += [Transition(call.now, passing), Transition(ended, final)]
         if final == "running":
             vm.boot.booted_at = ended
         call.world.save()
     answer = call.async_operation(202, ended, None)
-    location = call.accepted(ended).headers["Location"]
-    return Answer(202, None, {**answer.headers, "Location": location})
+    return Answer(202, None, {**answer.headers, **_location(call, ended)})
+
+
+def _location(call: Call, ended: float, failure: ArmError | None = None) -> dict[str, str]:
+    return {"Location": call.accepted(ended, failure=failure).headers["Location"]}

@@ -64,7 +64,7 @@ def _present(world: World, resource_id: str) -> Iterator[Resource]:
 
 
 def _check_unused(world: World, resource: Resource) -> None:
-    user = next(_users(world, resource), None)
+    user = next(users(world, resource), None)
     if user is None:
         return
     status, code, message = _IN_USE[resource.type]
@@ -100,7 +100,7 @@ _IN_USE = {
 }
 
 
-def _users(world: World, resource: Resource) -> Iterator[str]:
+def users(world: World, resource: Resource) -> Iterator[str]:
     """Ids of what uses the resource now."""
     own = resource.id.lower()
     properties = mapping(resource.body, "properties")
