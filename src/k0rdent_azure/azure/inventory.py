@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.incarnations import TOLD_APART, incarnation
+from k0rdent_azure.azure.outcome import Accepted, accepted, finish
 from k0rdent_azure.azure.reading import mapping, mappings, text, texts
 from k0rdent_azure.errors import AzureRequestError
+
+#: Cloud seconds for tags that Azure sets later than it answers.
+TAGS_LIMIT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +181,25 @@ async def merge_tags(client: ArmClient, resource_id: str, tags: Mapping[str, str
     """Set these tags of one resource or group; all others stay as they are.
 
     https://learn.microsoft.com/rest/api/resources/tags/update-at-scope
+    Where Azure only accepts it (202), its outcome is waited for: others go by these tags. Raises AzureError.
     """
-    await client.request(
+    answer = await client.request(
         "PATCH",
         f"{resource_id}/providers/Microsoft.Resources/tags/default",
         api_version=versions.RESOURCES,
         body={"operation": "Merge", "properties": {"tags": dict(tags)}},
         accept=(200, 202),
     )
+    if answer.status == HTTPStatus.ACCEPTED:
+        operation = accepted(f"PATCH {resource_id}: tags", resource_id, answer, at=client.clock.monotonic())
+        await finish(client, operation, limit=TAGS_LIMIT)
 
 
-async def start(client: ArmClient, subscription: str, group: str, name: str) -> None:
-    """Start one VM that is stopped or deallocated; it runs some minutes later."""
+async def start(client: ArmClient, subscription: str, group: str, name: str) -> Accepted:
+    """Start one VM that is stopped or deallocated; it runs some minutes later, unless Azure fails to start it."""
     path = f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachines/{name}/start"
-    await client.request("POST", path, api_version=versions.COMPUTE, accept=(200, 202))
+    answer = await client.request("POST", path, api_version=versions.COMPUTE, accept=(200, 202))
+    return accepted(f"start of VM {name}", path.removesuffix("/start"), answer, at=client.clock.monotonic())
 
 
 async def addresses(client: ArmClient, subscription: str, group: str) -> list[AddressView]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 
 from k0rdent_azure.azure import deployments, inventory, removal, subscriptions
+from k0rdent_azure.azure import outcome as outcomes
 from k0rdent_azure.azure.deployments import DeploymentTarget, DeploymentView, OperationView
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
@@ -216,11 +217,24 @@ async def start_vms(ctx: Context, names: Collection[str]) -> None:
     failed: AzureRequestError | None = None
     for name in names:
         try:
-            await inventory.start(ctx.arm, target(ctx).subscription, ctx.names.resource_group, name)
+            ctx.starts[name] = await inventory.start(
+                ctx.arm, target(ctx).subscription, ctx.names.resource_group, name
+            )
         except AzureRequestError as error:
             failed = failed or (None if is_absent(error) else error)
     if failed is not None:
         raise failed
+
+
+async def failed_starts(ctx: Context, names: Collection[str]) -> dict[str, AzureRequestError]:
+    """Why Azure did not start those of these VMs that this run had it start: one request for each of them."""
+    found: dict[str, AzureRequestError] = {}
+    for name in names:
+        operation = ctx.starts.pop(name, None)
+        outcome = await outcomes.ask(ctx.arm, operation) if operation is not None else None
+        if outcome is not None and outcome.state == "failed" and outcome.error is not None:
+            found[name] = outcome.error
+    return found
 
 
 async def delete_vm(ctx: Context, name: str) -> Accepted | None:

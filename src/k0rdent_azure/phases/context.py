@@ -12,6 +12,7 @@ import msgspec
 
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.ledger import Ledger
+from k0rdent_azure.azure.outcome import Accepted
 from k0rdent_azure.azure.removal import Removal
 from k0rdent_azure.azure.sight import Sight
 from k0rdent_azure.azure.sku_cache import SkuCache
@@ -90,6 +91,8 @@ class Context:
     stopwatch: Stopwatch | None = None
     #: What this run deleted, where resources are deleted one by one.
     removal: Removal = field(default_factory=Removal)
+    #: Starts of VMs that Azure accepted in this run, by VM: asked about only if a VM is still without power.
+    starts: dict[str, Accepted] = field(default_factory=dict)
     #: Whether this run changes nothing outside before somebody has confirmed it: the deployment is complete.
     only_looks: bool = False
     #: The newest look at the group, for who acts on it at once.

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from k0rdent_azure.azure import deployments
 from k0rdent_azure.azure.arm_errors import vm_of
 from k0rdent_azure.azure.deployments import DeploymentView, VmFailure
-from k0rdent_azure.errors import AzureError, QuorumError
+from k0rdent_azure.errors import AzureError, AzureRequestError, QuorumError
 from k0rdent_azure.phases import (
     arm,
     etcd_health,
@@ -74,7 +74,12 @@ async def revive(ctx: Context, silent: Sequence[str], counts: Counter[str]) -> b
         *(f"recreate VM {name}: Azure does not have it any more" for name in gone),
         *(f"start VM {name}: {found[name].power_state}" for name in off),
     )
-    _refuse_too_many(counts, [*gone, *off])
+    failed = await arm.failed_starts(ctx, off)
+    if failed:
+        with ctx.commit() as tx:
+            for name, error in failed.items():
+                ctx.event(tx, "vm_start_failed", error.message, resource=name)
+    _refuse_too_many(counts, [*gone, *off], failed)
     await ownership.refuse_strange_machines(ctx, off, what="no VM was started")
     with ctx.commit() as tx:
         for name in gone:
@@ -143,9 +148,20 @@ def _record_failure(ctx: Context, tx: Transaction, name: str, failure: VmFailure
     ctx.event(tx, "vm_moved", f"{why}, attempt {len(full) + 1}", resource=name)
 
 
-def _refuse_too_many(counts: Counter[str], names: Sequence[str]) -> None:
+def _refuse_too_many(
+    counts: Counter[str], names: Sequence[str], failed: Mapping[str, AzureRequestError]
+) -> None:
     counts.update(names)
     worst = [name for name in names if counts[name] > REVIVALS]
+    told = [failed[name] for name in worst if name in failed]
+    if told:
+        raise AzureRequestError(
+            f"Azure accepted the start of {', '.join(worst)} {REVIVALS} times, and did not do it: {told[0].message}",
+            status=told[0].status,
+            code=told[0].code,
+            resource_id=told[0].resource_id,
+            hint=told[0].hint or "see Azure's reason, fix it, then run resume",
+        )
     if worst:
         raise AzureError(
             f"Azure took {', '.join(worst)} away {REVIVALS + 1} times while waiting for it",
