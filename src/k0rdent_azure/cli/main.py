@@ -144,12 +144,22 @@ def _lead(error: K0rdentAzureError, words: Sequence[str]) -> None:
 def _failed(error: K0rdentAzureError, args: argparse.Namespace) -> int:
     from k0rdent_azure.cli.output import show_error
 
-    if error.hint and isinstance(args.workspace, Path) and args.workspace.is_absolute():
-        from k0rdent_azure.cli.workspace import Workspace
-
-        error.hint = Workspace(args.workspace).placed(error.hint)
+    if isinstance(args.workspace, Path) and args.workspace.is_absolute():
+        _place(error, args.workspace)
     show_error(error, as_json=getattr(args, "json", False))
     return error.exit_code
+
+
+def _place(error: K0rdentAzureError, directory: Path) -> None:
+    """Let the commands in an error's texts be those of this workspace."""
+    from k0rdent_azure.cli.workspace import Workspace
+    from k0rdent_azure.errors import ConfigError, StateError
+
+    workspace = Workspace(directory)
+    error.message = workspace.placed(error.message)
+    error.hint = error.hint and workspace.placed(error.hint)
+    if isinstance(error, ConfigError | StateError):
+        error.faults = tuple(workspace.placed_fault(fault) for fault in error.faults)
 
 
 def _os_error(error: OSError) -> str:

@@ -44,6 +44,16 @@ def add_recipient_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="even if nothing here could open them then")
 
 
+def recipient_words(args: argparse.Namespace) -> list[str]:
+    """The same flags again, for another command."""
+    given = {
+        "--recipient": args.recipient,
+        "--recipient-file": args.recipient_file,
+        "--ssh-key": args.ssh_key,
+    }
+    return [word for flag, values in given.items() for value in values for word in (flag, value)]
+
+
 def read_recipient_arguments(args: argparse.Namespace) -> list[str]:
     """Everyone named on the command line, once. Raises UsageError."""
     from k0rdent_azure.state.age_recipients import key_of, read_recipient, read_recipients

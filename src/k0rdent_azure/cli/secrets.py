@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.help import HelpFormatter
-from k0rdent_azure.cli.recipients import add_recipient_arguments, read_recipient_arguments
+from k0rdent_azure.cli.recipients import add_recipient_arguments, read_recipient_arguments, recipient_words
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.errors import UsageError
 
@@ -94,7 +95,7 @@ def _rotate(args: argparse.Namespace, store: FileStore, document: Document) -> O
     if not present:
         raise UsageError(
             "the private keys stand in clear; there is nothing to rotate",
-            hint="encrypt them: k0rdent-azure secrets encrypt",
+            hint=f"encrypt them: k0rdent-azure secrets encrypt {shlex.join(recipient_words(args))}",
         )
     vault = Vault(given)
     _refuse_lockout(vault, force=args.force)
@@ -115,7 +116,7 @@ def _refuse_lockout(vault: Vault, *, force: bool) -> None:
     if force or vault.opener() is not None:
         return
     error = vault.identities.refusal("no identity here opens what these recipients are sent")
-    made = "ssh-keygen -t ed25519 -N '' -f ~/.config/k0rdent-azure/identity.txt"
+    made = "mkdir -p ~/.config/k0rdent-azure && ssh-keygen -t ed25519 -N '' -f ~/.config/k0rdent-azure/identity.txt"
     error.hint = f"make a key for this, and name its .pub file: {made}; --force encrypts all the same"
     raise error
 

@@ -18,9 +18,10 @@ def run(args: argparse.Namespace) -> int:
     """`--json` has file, valid, errors, warnings, events (how many were verified; null if it is not valid),
     faults[] (the keys of `errors.Fault`).
     """
-    path: Path = args.file or Workspace(args.workspace).state_path
+    workspace = Workspace(args.workspace)
+    path: Path = args.file or workspace.state_path
     found = inspect_file(path)
-    faults, errors = found.faults, found.errors
+    faults, errors = [workspace.placed_fault(fault) for fault in found.faults], found.errors
     if args.json:
         from k0rdent_azure.cli.output import print_json
 

@@ -13,6 +13,7 @@ from k0rdent_azure import command_line
 from k0rdent_azure.clock import SystemClock
 
 if TYPE_CHECKING:
+    from k0rdent_azure.errors import Fault
     from k0rdent_azure.state.lock import Holder, RunLock
     from k0rdent_azure.state.store import FileStore
 
@@ -86,6 +87,11 @@ class Workspace(msgspec.Struct, frozen=True):
     def command(self, words: str) -> str:
         """The exact command line to type for `words` in this workspace."""
         return f"{self.program} {words}"
+
+    def placed_fault(self, fault: Fault) -> Fault:
+        """The same fault, with the commands of this workspace."""
+        expected = fault.expected and self.placed(fault.expected)
+        return msgspec.structs.replace(fault, message=self.placed(fault.message), expected=expected)
 
     def placed(self, hint: str) -> str:
         """A hint from where nobody knows the workspace: its commands as they are to be typed for this one."""

@@ -1,0 +1,404 @@
+"""Situations of which nobody but the workspace knows: a state file, its copies, locks and keys."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+
+from k0rdent_azure.state.codec import dump
+from tests.hints.place import Place
+from tests.hints.situations import CONFIG, EMPTY, situation
+from tests.report.states import complete
+
+
+def change(place: Place, old: str, new: str) -> None:
+    """As an editor would, past the product."""
+    text = place.state.read_text(encoding="utf-8")
+    assert old in text, old
+    place.state.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def damage(place: Place) -> None:
+    place.state.write_bytes(place.state.read_bytes()[:900])
+
+
+def run_lock(place: Place) -> str:
+    return str(place.workspace / ".deployment-state.yaml.run.lock")
+
+
+def left_elsewhere(place: Place) -> None:
+    """A run on another machine, of which nobody knows whether it ended."""
+    holder = {
+        "id": "0123456789ab",
+        "command": "deploy",
+        "host": "build-7",
+        "pid": 4711,
+        "user": "ann",
+        "since": "2026-03-04T10:00:00Z",
+        "boot": "another",
+    }
+    with open(run_lock(place), "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump(holder, file)
+    os.chmod(run_lock(place), 0o600)  # noqa: PTH101
+
+
+@situation("config/document.py: init", start=EMPTY)
+def no_config(place: Place) -> None:
+    place.tell("config", "show", expect=3)
+    place.follow("init", more=["--template", "minimal", "--cloud", "rehearsal", "--yes"])
+    place.cured()
+
+
+@situation("report/next_step.py: init", start=EMPTY)
+def status_of_an_empty_folder(place: Place) -> None:
+    place.tell("status", expect=4)
+    place.follow("init", more=["--template", "minimal", "--cloud", "rehearsal", "--yes"])
+
+
+@situation("report/next_step.py: deploy", "cli/init.py: plan", "cli/init.py: deploy", start=EMPTY)
+def after_init(place: Place) -> None:
+    place.tell("init", "--template", "minimal", "--cloud", "rehearsal", "--yes", expect=0)
+    place.follow("plan")
+    place.accepts("deploy")
+    place.tell("status", expect=4)
+    place.accepts("deploy")
+
+
+@situation("config/load.py: config validate", start=CONFIG)
+def faulty_config(place: Place) -> None:
+    path = place.workspace / "k0rdent.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + "\nnonsense: 1\n", encoding="utf-8")
+    place.tell("plan", expect=3)
+    assert "nonsense" in place.follow("config validate", expect=3)
+    path.write_text(text, encoding="utf-8")
+    place.follow("config validate")
+    place.cured()
+
+
+@situation("cli/doctor.py: init", start=EMPTY)
+def doctor_without_a_config(place: Place) -> None:
+    place.tell("doctor", "--cloud", "rehearsal", expect=9)
+    place.follow("init", more=["--template", "minimal", "--cloud", "rehearsal", "--yes"])
+    place.cured("no k0rdent.yaml")
+
+
+@situation("cli/doctor.py: config validate", "cli/doctor.py: state check", "cli/doctor.py: secrets status")
+def doctor_of_what_is_broken(place: Place) -> None:
+    """Of each it names the command that tells more."""
+    (place.workspace / "k0rdent.yaml").write_text("nonsense: 1\n", encoding="utf-8")
+    place.tell("doctor", expect=0)
+    assert "nonsense" in place.follow("config validate", expect=3)
+    change(place, 'status: "running"', 'status: "walking"')
+    place.tell("doctor", expect=9)
+    assert "walking" in place.follow("state check", expect=4)
+    change(place, 'status: "walking"', 'status: "running"')
+    encrypt(place)
+    (place.root / "home" / ".ssh" / "id_ed25519").unlink()
+    place.tell("doctor", expect=9)
+    assert "not opened here" in place.follow("secrets status")
+
+
+@situation("state/codec.py: state check", "state/codec.py: recover")
+def damaged_without_a_copy(place: Place) -> None:
+    damage(place)
+    place.tell("status", expect=4)
+    place.follow("state check", expect=4)
+    assert "no copy can be used" in place.follow("recover", expect=2)
+
+
+@situation("state/recovery.py: {self.command}", "cli/recover.py: {copy.command}", "cli/recover.py: resume")
+def damaged_with_copies(place: Place) -> None:
+    place.run("snapshot", "create", "--reason", "before")
+    place.run("event", "add", "note", "so that there is a backup")
+    damage(place)
+    place.tell("status", expect=4)
+    place.follow("recover --from-backup", more=["--yes"])
+    place.cured("unexpected end")
+    damage(place)
+    place.tell("recover", expect=2)
+    place.follow("recover --from-snapshot", more=["--yes"])
+    damage(place)
+    place.tell("recover", "--from-backup", "--yes", expect=0)
+    place.accepts("resume")
+
+
+@situation("state/recovery.py: recover")
+def no_such_copy(place: Place) -> None:
+    damage(place)
+    place.tell("recover", "--from-backup", "--yes", expect=4)
+    place.follow("recover", expect=2)
+
+
+@situation("state/recovery.py: rollback SNAPSHOT", "state/recovery.py: recover --from-azure --take-over")
+def nothing_to_recover(place: Place) -> None:
+    place.run("snapshot", "create", "--reason", "before")
+    place.run("event", "add", "note", "later")
+    place.tell("recover", "--from-backup", "--yes", expect=4)
+    place.follow("rollback SNAPSHOT", fills={"SNAPSHOT": "latest"}, more=["--yes"])
+    place.accepts("recover --from-azure --take-over")
+
+
+@situation("state/storage.py: init", "state/storage.py: (deploy)", start=EMPTY)
+def no_state(place: Place) -> None:
+    place.tell("state", "check", expect=4)
+    place.follow("init", more=["--template", "minimal", "--cloud", "rehearsal", "--yes"])
+    place.short("deploy", more=["--help"])
+
+
+@situation("state/snapshots.py: snapshot create")
+def no_snapshot_yet(place: Place) -> None:
+    place.tell("snapshot", "show", "latest", expect=4)
+    place.follow("snapshot create")
+    place.cured()
+
+
+@situation("state/snapshots.py: snapshot list")
+def another_snapshot(place: Place) -> None:
+    place.run("snapshot", "create", "--reason", "before")
+    place.tell("snapshot", "show", "zzz", expect=4)
+    name = place.follow("snapshot list").split()
+    assert any("before" in word for word in name)
+
+
+@situation("state/snapshot_file.py: snapshot list")
+def damaged_snapshot(place: Place) -> None:
+    place.run("snapshot", "create", "--reason", "good")
+    place.run("event", "add", "note", "later")
+    place.run("snapshot", "create", "--reason", "bad")
+    path = next(place.workspace.glob("deployment-state.snapshots/*bad*"))
+    path.write_bytes(path.read_bytes()[:100])
+    place.tell("snapshot", "show", "latest", expect=4)
+    assert "good" in place.follow("snapshot list")
+
+
+@situation("cli/snapshot.py: (snapshot create)")
+def list_without_snapshots(place: Place) -> None:
+    place.tell("snapshot", "list", expect=0)
+    place.short("snapshot create")
+    place.cured("there are no snapshots")
+
+
+@situation("cli/lock.py: unlock {}")
+def lock_of_another_machine(place: Place) -> None:
+    left_elsewhere(place)
+    place.tell("lock", "show", expect=0)
+    place.follow("unlock")
+    place.cured("build-7")
+
+
+@situation("state/lock.py: unlock {}")
+def refused_by_another_machine(place: Place) -> None:
+    left_elsewhere(place)
+    place.tell("replace", "vm/k0s-worker-1", "--yes", expect=5)
+    place.follow("unlock")
+    assert "build-7" not in place.run("replace", "vm/none").err
+
+
+@situation("state/lock.py: lock show")
+def wrong_lock_id(place: Place) -> None:
+    place.tell("unlock", "1234", expect=4)
+    place.follow("lock show")
+    left_elsewhere(place)
+    place.tell("unlock", "1234", expect=4)
+    assert "0123456789ab" in place.follow("lock show")
+
+
+@situation("state/lock.py: status")
+def live_run(place: Place) -> None:
+    with open(run_lock(place), "w", encoding="utf-8") as file:  # noqa: PTH123
+        os.chmod(run_lock(place), 0o600)  # noqa: PTH101
+        fcntl.flock(file, fcntl.LOCK_EX)
+        place.tell("replace", "vm/k0s-worker-1", "--yes", expect=5)
+        assert "is running" in place.follow("status")
+
+
+@situation()
+def somebodys_file_as_run_lock(place: Place) -> None:
+    with open(run_lock(place), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("my notes\n")
+    place.tell("replace", "vm/none", "--yes", expect=4)
+    place.follow("mv")
+    place.cured("not a lock file", expect=2)
+
+
+@situation()
+def no_plain_lock(place: Place) -> None:
+    """Nothing else than a file can be locked: what stands in its place is in nobody's use."""
+    lock = place.workspace / ".deployment-state.yaml.lock"
+    lock.unlink(missing_ok=True)
+    os.mkfifo(lock)
+    place.tell("event", "add", "note", "anything", expect=4)
+    place.follow("rm")
+    place.cured("cannot open")
+
+
+@situation("state/storage.py: cp -RL {} {} && rm {} && mv {} {}")
+def snapshots_behind_a_link(place: Place) -> None:
+    place.run("snapshot", "create", "--reason", "before")
+    folder, away = place.workspace / "deployment-state.snapshots", place.root / "away"
+    folder.rename(away)
+    folder.symlink_to(away)
+    place.tell("snapshot", "create", expect=4)
+    place.follow("cp -RL")
+    place.cured("symbolic link")
+
+
+def encrypt(place: Place) -> None:
+    home = place.root / "home" / ".ssh"
+    home.mkdir(parents=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "id_ed25519"], check=True)
+    assert place.run("secrets", "encrypt", "--ssh-key").code == 0
+
+
+@situation("cli/secrets.py: secrets encrypt")
+def rotate_what_is_in_clear(place: Place) -> None:
+    home = place.root / "home" / ".ssh"
+    home.mkdir(parents=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "id_ed25519"], check=True)
+    place.tell("secrets", "rotate", "--ssh-key", expect=2)
+    place.follow("secrets encrypt --ssh-key")
+    place.cured("nothing to rotate")
+
+
+@situation(
+    "cli/secrets.py: mkdir -p ~/.config/k0rdent-azure && "
+    "ssh-keygen -t ed25519 -N '' -f ~/.config/k0rdent-azure/identity.txt"
+)
+def no_identity_here(place: Place) -> None:
+    stranger = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    place.tell("secrets", "encrypt", "--recipient", stranger, expect=9)
+    place.follow("mkdir -p")
+    key = (place.root / "home/.config/k0rdent-azure/identity.txt.pub").read_text(encoding="utf-8").strip()
+    assert place.run("secrets", "encrypt", "--recipient", key).code == 0
+
+
+@situation("state/checks.py: secrets encrypt")
+def key_in_clear_among_encrypted_ones(place: Place) -> None:
+    key = next(line for line in place.state.read_text().splitlines() if "private_key:" in line)
+    encrypt(place)
+    sealed = next(line for line in place.state.read_text().splitlines() if "private_key:" in line)
+    change(place, sealed, key)
+    place.tell("state", "check", expect=0)
+    place.follow("secrets encrypt")
+    place.cured("stands in clear")
+
+
+@situation("cli/doctor.py: (secrets encrypt)")
+def doctor_of_keys_in_clear(place: Place) -> None:
+    encrypt(place)
+    assert place.run("secrets", "decrypt", "--yes").code == 0
+    place.tell("doctor", expect=0)
+    place.short("secrets encrypt", more=["--ssh-key"])
+    place.cured("in clear")
+
+
+@situation("state/identity.py: state set --help")
+def a_value_that_never_changes(place: Place) -> None:
+    place.tell("state", "set", "azure_resources.subscription_id", "x", "--reason", "x", expect=2)
+    assert "PATH" in place.follow("state set --help")
+
+
+@situation("cli/state_export.py: (state export --json)")
+def two_names_that_become_one(place: Place) -> None:
+    data = complete()
+    data["Own"], data["own"] = "1", "2"
+    place.state.write_bytes(dump(data))
+    place.tell("state", "export", "--shell", expect=4)
+    json.loads(place.short("state export --json"))
+
+
+@situation("state/intents.py: destroy", "report/next_step.py: {words}")
+def destroying(place: Place) -> None:
+    data = complete()
+    data["metadata"]["deployment_status"] = "destroyed"
+    place.state.write_bytes(dump(data))
+    place.tell("resume", "--yes", expect=4)
+    place.accepts("destroy")
+    place.tell("status", expect=0)
+    place.accepts("destroy")
+
+
+@situation("report/next_step.py: resume")
+def failed(place: Place) -> None:
+    data = complete()
+    data["metadata"]["deployment_status"] = "failed"
+    place.state.write_bytes(dump(data))
+    place.tell("status", expect=0)
+    place.accepts("resume")
+
+
+@situation("cli/main.py: mkdir -p {}")
+def no_such_folder(place: Place) -> None:
+    missing = place.root / "it isn't there"
+    place.hear(f'k0rdent-azure -C "{missing}" status', expect=2)
+    place.follow("mkdir -p")
+    assert missing.is_dir()
+
+
+@situation("cli/resume.py: deploy", start=EMPTY)
+def nothing_to_resume(place: Place) -> None:
+    place.tell("resume", "--yes", expect=4)
+    place.accepts("deploy")
+
+
+@situation("phases/validation.py: deploy")
+def nothing_to_validate(place: Place) -> None:
+    data = complete()
+    data["metadata"]["deployment_status"] = "pending"
+    data["azure_resources"]["deployment"] = None
+    place.state.write_bytes(dump(data))
+    place.tell("validate", expect=4)
+    place.accepts("deploy")
+
+
+@situation("cli/destroy.py: recover --from-azure --dry-run", start=CONFIG)
+def nothing_to_destroy(place: Place) -> None:
+    place.tell("destroy", "--yes", expect=4)
+    assert re.search("no deployment", place.follow("recover --from-azure --dry-run", expect=4))
+
+
+@situation("cli/lost.py: recover --from-azure{}", start=CONFIG)
+def state_is_gone_and_files_are_there(place: Place) -> None:
+    keys = place.workspace / "azure-resources"
+    keys.mkdir()
+    (keys / "k0rdent-abcd1234-ssh-key").write_text("", encoding="utf-8")
+    place.tell("deploy", "--yes", expect=4)
+    place.follow("recover --from-azure", more=["--dry-run"], expect=4)
+
+
+@situation("cli/config.py: (config validate)", "cli/status.py: (config validate)")
+def config_is_broken_after_the_deployment(place: Place) -> None:
+    (place.workspace / "k0rdent.yaml").write_text("nonsense: 1\n", encoding="utf-8")
+    place.tell("config", "show", expect=0)
+    assert "nonsense" in place.short("config validate", expect=3)
+    place.tell("status", expect=0)
+    place.short("config validate", expect=3)
+
+
+@situation("cli/state_change.py: (state get)")
+def changed_since_it_was_read(place: Place) -> None:
+    words = ("state", "set", "labels.team", "blue", "--reason", "x", "--if-serial")
+    place.tell(*words, "1", expect=4)
+    serial = place.run("state", "get", "metadata.serial").out.strip()
+    assert place.run(*words, serial, "--new").code == 0
+
+
+@situation("cli/rehearse_fault.py: rehearse fault {} --help")
+def an_option_of_another_fault(place: Place) -> None:
+    place.tell(
+        "rehearse",
+        "fault",
+        "property-changed",
+        "--resource",
+        "x",
+        "--property",
+        "y",
+        "--value",
+        "{",
+        expect=2,
+    )
+    place.follow("rehearse fault property-changed --help")
