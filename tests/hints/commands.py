@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 from collections.abc import Iterator
 
@@ -119,8 +118,3 @@ def is_accepted(words: list[str]) -> bool:
         except SystemExit as end:
             return end.code in (0, None)
     return True
-
-
-def paste(command: str, environ: dict[str, str], directory: str) -> tuple[list[str], dict[str, str], str]:
-    """What `subprocess` needs to run a command as somebody at a shell would, in another folder than the workspace."""
-    return ["sh", "-c", command], {**os.environ, **environ}, directory

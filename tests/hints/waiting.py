@@ -24,6 +24,7 @@ WAITING: frozenset[str] = frozenset(
         "cli/recover_search.py: recover --from-azure {}",
         "cli/run_snapshot.py: snapshot prune --keep 3",
         "cli/running.py: {words}",
+        "cli/status.py: {''}",
         "cli/status.py: status",
         "cluster/apply.py: (resume)",
         "cluster/apply.py: doctor",
