@@ -62,9 +62,7 @@ async def test_what_only_somebody_can_end_is_told_at_once(tmp_path: Path, code: 
         assert made.store.read().state.metadata.deployment_status == "destroying"
 
 
-@pytest.mark.parametrize(
-    "code", ["AnotherOperationInProgress", "CannotDeleteResource"]
-)
+@pytest.mark.parametrize("code", ["AnotherOperationInProgress", "CannotDeleteResource"])
 async def test_a_group_that_is_refused_again_and_again_is_given_up(tmp_path: Path, code: str) -> None:
     async with deployed(tmp_path) as made:
         happens(made, "delete-refused", code=code, times=None)
