@@ -21,6 +21,7 @@
     │   └── ReadOnlyError             6   a change was about to be sent where only reading is allowed
     ├── HostError                     7   SSH, cloud-init or WireGuard on a VM or the workstation
     │   ├── HostUnreachableError      7   no SSH connection yet (a fact, not always a fault)
+    │   │   └── LoginRefusedError     7   it answers, and does not let us in
     │   ├── HostKeyMismatchError      7   someone else answers at that address
     │   └── CommandFailedError        7   a command on a host ended non-zero
     ├── ClusterError                  8   k0sctl, k0s or kcm
@@ -265,6 +266,10 @@ class HostError(K0rdentAzureError):
 
 class HostUnreachableError(HostError):
     """No SSH connection could be made; while a VM boots this is an observation, not a failure."""
+
+
+class LoginRefusedError(HostUnreachableError):
+    """The host answers, and does not take the user or the key; while a VM boots, its user may not be there yet."""
 
 
 class HostKeyMismatchError(HostError):

@@ -80,4 +80,9 @@ def test_what_cannot_be_replaced_is_refused(product: Product) -> None:
     ):
         assert why in product.run("replace", *words, "--yes", expect=2).err
     assert "not confirmed" in product.run("replace", "vm/k0s-worker-1", expect=10).err
+    # What cannot end is not begun: nothing would disarm it.
+    key = product.workspace / "azure-resources" / f"{product.state('metadata.deployment_id')}-ssh-key"
+    away = key.rename(key.with_name("elsewhere"))
+    assert "SSH key" in product.run("replace", "vm/k0s-worker-1", "--yes", expect=7).err
+    away.rename(key)
     assert product.state("metadata.serial") == serial

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncssh
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.login_errors import key_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,18 @@ def ssh_keypair(comment: str) -> KeyPair:
     )
 
 
-def ssh_public_from_private(private: str, *, comment: str) -> str:
-    """The public line of a private key file's text. Raises HostError where it is not an unencrypted key."""
+def ssh_public_from_private(private: str, *, comment: str, path: Path | None = None) -> str:
+    """The public line of a private key file's text. Raises HostError where it is not an unencrypted key.
+
+    `path` is where the text comes from, for the message.
+    """
     try:
         key = asyncssh.import_private_key(private)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
+        reason, hint = key_fault(private, path=path)
+        where = f" {path}" if path is not None else ""
         # Not chained: the cause may quote the key.
-        raise HostError("the SSH private key file cannot be read as an unencrypted key") from None
+        raise HostError(f"the SSH private key{where}: {reason}", hint=hint) from None
     kind, blob = key.export_public_key("openssh").decode().split()[:2]
     return f"{kind} {blob} {comment}".strip()
 

@@ -6,15 +6,14 @@ No agent, no `~/.ssh`, no trust on first use: what the state does not name takes
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
-from k0rdent_azure.errors import HostError, HostKeyMismatchError, HostUnreachableError
-from k0rdent_azure.hosts.command import printable
+from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.login_errors import told, unusable_key
 
 #: Real seconds between keepalives, and how many unanswered ones end a connection.
 KEEPALIVE = 15
@@ -43,7 +42,8 @@ async def login(
     """A new connection; `timeout` is in real seconds, for the way there and for the handshake each.
 
     Only handshakes are counted: a host that is not there yet must not keep the others waiting.
-    Raises HostUnreachableError, HostKeyMismatchError, and HostError for an unusable key.
+    Raises HostUnreachableError (LoginRefusedError if it does not let us in), HostKeyMismatchError, and HostError for an
+    unusable key.
     """
     host_key, client_key = _host_key(target), _client_key(key_path)
     sock: socket.socket | None = None
@@ -53,20 +53,9 @@ async def login(
                 sock = await _dial(target.address, target.port)
         async with handshakes, asyncio.timeout(timeout):
             return await _handshake(target, host_key, client_key, tunnel, sock)
-    except asyncssh.HostKeyNotVerifiable as error:
-        _close(sock)
-        raise HostKeyMismatchError(
-            f"{target.name} ({target.address}) shows another host key than the one recorded for it",
-            hint="someone else answers at that address; do not go on before you know who",
-        ) from error
-    except asyncssh.PermissionDenied as error:
-        _close(sock)
-        raise unreachable(
-            target, error, hint=f"it answers, but does not let {target.username} in with {key_path}"
-        ) from error
     except (asyncssh.Error, OSError) as error:
         _close(sock)
-        raise unreachable(target, error) from error
+        raise told(target, error, key_path=key_path) from error
     except BaseException:
         _close(sock)
         raise
@@ -169,25 +158,9 @@ def _host_key(target: Target) -> asyncssh.SSHKey:
 def _client_key(path: Path) -> asyncssh.SSHKey:
     try:
         return asyncssh.read_private_key(str(path))
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
-        reason = "is not an unencrypted private key"
-    raise HostError(f"the SSH private key {path}: {reason}", hint="put the deployment's own key back there")
-
-
-def unreachable(target: Target, error: BaseException, *, hint: str | None = None) -> HostUnreachableError:
-    """What stands between us and the host, in the words of whoever said it."""
-    reason = str(error) or type(error).__name__
-    if isinstance(error, TimeoutError):
-        reason = "no answer in time"
-    elif isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
-        # asyncio's own words are "Connect call failed ('20.1.2.3', 22)".
-        reason = os.strerror(error.errno)
-    return HostUnreachableError(
-        f"no SSH connection to {target.name} ({target.address}:{target.port}): {printable(reason)[:200]}",
-        hint=hint or f"is it running, and may TCP port {target.port} leave this network?",
-    )
+    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        # Not chained: the cause may quote the key.
+        raise unusable_key(path, error) from None
 
 
 def _close(sock: socket.socket | None) -> None:

@@ -14,7 +14,8 @@ import asyncssh
 
 from k0rdent_azure.errors import HostError, HostUnreachableError
 from k0rdent_azure.hosts.command import CommandResult, failed, timed_out
-from k0rdent_azure.hosts.login import Target, login, shown_host_key, unreachable
+from k0rdent_azure.hosts.login import Target, login, shown_host_key
+from k0rdent_azure.hosts.login_errors import unreachable
 
 __all__ = ["CommandResult", "Gateway", "SshRunner", "Target"]
 
@@ -57,6 +58,7 @@ class SshRunner:
         self._locks: dict[Target, asyncio.Lock] = {}
         self._handshakes = asyncio.Semaphore(MAX_HANDSHAKES)
         self._closed = False
+        self._reasons: dict[Target, str] = {}
 
     async def run(
         self,
@@ -79,12 +81,18 @@ class SshRunner:
         return result
 
     async def probe(self, target: Target) -> bool:
-        """Whether we can log in. Raises HostKeyMismatchError where someone else answers."""
+        """Whether we can log in; if not, `why_not` says why. Raises HostKeyMismatchError where someone else answers."""
         try:
             await _twice(lambda: self._connection(target))
-        except HostUnreachableError:
+        except HostUnreachableError as error:
+            self._reasons[target] = f"{error.message} ({error.hint})" if error.hint else error.message
             return False
+        self._reasons.pop(target, None)
         return True
+
+    def why_not(self, *targets: Target) -> str:
+        """Why the last `probe` of the first of these that failed did: a message with its hint; "" for none."""
+        return next((self._reasons[target] for target in targets if target in self._reasons), "")
 
     async def shown_host_key(self, address: str) -> str | None:
         """The host key that whoever answers at `address` shows: proof of nothing, until somebody vouches for it.

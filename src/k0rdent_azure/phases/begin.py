@@ -15,7 +15,9 @@ from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import AzureError, StateConflictError, StrangerError
 from k0rdent_azure.phases import arm, ownership, standing, submission
+from k0rdent_azure.phases.cluster_setup import tool
 from k0rdent_azure.phases.context import Context
+from k0rdent_azure.phases.preparation import refuse_without_ssh_key
 from k0rdent_azure.state.intents import Act, refuse
 from k0rdent_azure.state.lock import user_name
 from k0rdent_azure.state.model import SCHEMA_VERSION, DeploymentStatus, Durations, Run
@@ -136,10 +138,13 @@ async def open_run(
 
     Azure is looked at first, so a copy that is behind changes nothing, not even its own state. `seen_serial` is the
     version that the user decided by, `touches` are VMs that have to be ours before anything is committed. Raises
-    StateError if something pending has to be finished first, StateConflictError if the state is another version by
+    StateError if something pending has to be finished first, HostError and PrerequisiteError if this machine lacks what
+    its end needs, StateConflictError if the state is another version by
     now, BehindError, StrangerError, and AzureError if Azure cannot be asked.
     """
     refuse(ctx.state, act)
+    if act in _TAKES_APART:
+        _refuse_unfinishable(ctx, act)
     ctx.outside.ledger.phase = LEDGER_NAME
     if seen_serial is not None and ctx.store.read().serial != seen_serial:
         raise _changed_since()
@@ -165,6 +170,23 @@ async def open_run(
 
     begin_run(ctx, status=status, action=action, message=message, intent=both)
     await standing.announce(ctx, seen)
+
+
+#: What deletes or changes first, and makes anew afterwards.
+_TAKES_APART: frozenset[Act] = frozenset({"replace", "repair", "rekey"})
+
+
+def _refuse_unfinishable(ctx: Context, act: Act) -> None:
+    """Raise if what such a run needs at its end is missing now: it would be recorded, and wait for good."""
+    refuse_without_ssh_key(ctx)
+    for vm in ctx.state.azure_resources.virtual_machines.values():
+        # All are encrypted to the same recipients.
+        if vm.host_private_key is not None:
+            ctx.secret(vm.host_private_key)
+            break
+    cluster = ctx.state.k0s_cluster
+    if act != "rekey" and cluster is not None and cluster.status != "not_deployed":
+        tool(ctx)
 
 
 async def look_at_standing(ctx: Context) -> None:

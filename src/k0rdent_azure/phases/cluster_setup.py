@@ -29,7 +29,7 @@ class ClusterSetup:
         cluster = ctx.state.k0s_cluster
         assert cluster is not None, "the state begins with a k0s_cluster section"  # noqa: S101
         self._write_files(ctx, cluster)
-        k0sctl = _tool(ctx)
+        k0sctl = tool(ctx)
         await k0sctl.finish_running(ctx.path(_log(ctx)), on_wait=ctx.observer.notice)
         ready = await self._observe(ctx)
         if len(ready) < len(ctx.hosts):
@@ -60,8 +60,10 @@ class ClusterSetup:
             late = ctx.clock.monotonic() - started > ctx.config.timeouts.ssh_connect * 4
             if waiting and late and looks >= LOOKS_BEFORE_GIVING_UP:
                 names = ", ".join(host.name for host in waiting)
+                why = ctx.ssh.why_not(*(ctx.vpn_target(host, vms[host.name]) for host in waiting))
                 raise HostUnreachableError(
-                    f"no SSH over the VPN to {names}", hint="check the VPN with `doctor`, then run resume"
+                    f"no SSH over the VPN to {names}" + (f": {why}" if why else ""),
+                    hint="check the VPN with `doctor`, then run resume",
                 )
             if waiting:
                 await ctx.sleep(RETRY_DELAY)
@@ -192,7 +194,8 @@ class ClusterSetup:
             )
 
 
-def _tool(ctx: Context) -> K0sctl:
+def tool(ctx: Context) -> K0sctl:
+    """k0sctl. Raises PrerequisiteError if there is none."""
     if ctx.outside.k0sctl is None:
         raise PrerequisiteError(
             "k0sctl is not on the PATH",

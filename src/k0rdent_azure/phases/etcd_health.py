@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from k0rdent_azure.azure import power
 from k0rdent_azure.azure.inventory import VmStatusView
 from k0rdent_azure.config.topology import Host
-from k0rdent_azure.errors import AzureError, HostError, HostUnreachableError
+from k0rdent_azure.errors import AzureError, HostError, HostUnreachableError, LoginRefusedError
 from k0rdent_azure.hosts.command import CommandResult
 from k0rdent_azure.phases import arm
 from k0rdent_azure.phases.context import Context
@@ -114,7 +114,8 @@ async def _answer(ctx: Context, host: Host, vm: VirtualMachine) -> tuple[tuple[s
     try:
         result = await _run(ctx, host, vm)
     except HostError as error:
-        return None, "no SSH" if isinstance(error, HostUnreachableError) else error.message, False
+        unreachable = isinstance(error, HostUnreachableError) and not isinstance(error, LoginRefusedError)
+        return None, "no SSH" if unreachable else error.message, False
     if result.exit_status == _NEW:
         return None, "k0s was never installed on it", True
     if result.exit_status == _TIME_IS_UP:

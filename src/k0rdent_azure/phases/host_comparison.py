@@ -101,7 +101,11 @@ async def _way(ctx: Context, host: Host) -> Target | Finding | Unread:
         )
     except HostError as error:
         return Unread(what=f"host {host.name}", reason=error.message)
-    return Unread(what=f"host {host.name}", reason="no SSH, neither at its public address nor over the VPN")
+    why = ctx.ssh.why_not(ctx.public_target(host, vm))
+    return Unread(
+        what=f"host {host.name}",
+        reason="no SSH, neither at its public address nor over the VPN" + (f": {why}" if why else ""),
+    )
 
 
 async def _host(ctx: Context, host: Host, way: Target) -> HostComparison:

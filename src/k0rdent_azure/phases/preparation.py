@@ -8,6 +8,7 @@ from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import LAPTOP, Host, Names, k0s_role, laptop_ip
 from k0rdent_azure.errors import HostError
 from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_private, wireguard_keypair
+from k0rdent_azure.hosts.login_errors import unusable_key
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.files import write_private
 from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
@@ -79,6 +80,36 @@ def _is_prepared(ctx: Context, host: Host) -> bool:
     )
 
 
+def refuse_without_ssh_key(ctx: Context) -> None:
+    """Raise HostError if VMs exist that accept a key which is not there, cannot be read, or is another one.
+
+    Nothing is written.
+    """
+    recorded = ctx.state.azure_resources.ssh_key
+    if recorded is None or not recorded.public_key:
+        return
+    path = ctx.path(ctx.names.ssh_key_file)
+    if not path.exists():
+        raise _gone(path)
+    _refuse_other(path, ssh_public_from_private(_key_text(path), comment="", path=path), recorded.public_key)
+
+
+def _gone(path: Path) -> HostError:
+    return HostError(
+        f"the deployment's SSH key {path} is gone",
+        hint="put the key file back from a copy, then run resume; the VMs accept no other key. Without a copy: "
+        "k0rdent-azure destroy, and deploy again",
+    )
+
+
+def _refuse_other(path: Path, public: str, recorded: str) -> None:
+    if recorded.split()[:2] != public.split()[:2]:
+        raise HostError(
+            f"{path} is not the key that this deployment was made with",
+            hint="put the original key file back, then run resume",
+        )
+
+
 def _ssh_key(ctx: Context) -> str:
     """The public half of the deployment's SSH key: of the file that is there, or of a new one.
 
@@ -87,21 +118,22 @@ def _ssh_key(ctx: Context) -> str:
     path = ctx.path(ctx.names.ssh_key_file)
     recorded = ctx.state.azure_resources.ssh_key
     if path.exists():
-        public = ssh_public_from_private(path.read_text(), comment=ctx.config.ssh.key_comment)
+        public = ssh_public_from_private(_key_text(path), comment=ctx.config.ssh.key_comment, path=path)
         _write_public_key(ctx, path, public)
-        if recorded and recorded.public_key and recorded.public_key.split()[:2] != public.split()[:2]:
-            raise HostError(
-                f"{path} is not the key that this deployment was made with",
-                hint="put the original key file back, then run resume",
-            )
+        if recorded and recorded.public_key:
+            _refuse_other(path, public, recorded.public_key)
     elif recorded is not None and recorded.public_key:
-        raise HostError(
-            f"the deployment's SSH key {path} is gone",
-            hint="put the key file back from a copy, then run resume; the VMs accept no other key",
-        )
+        raise _gone(path)
     else:
         public = _new_ssh_key(ctx, path).public
     return public
+
+
+def _key_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise unusable_key(path, error) from error
 
 
 def _new_ssh_key(ctx: Context, path: Path) -> KeyPair:

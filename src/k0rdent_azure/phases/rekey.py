@@ -61,7 +61,7 @@ async def rekey(ctx: Context, scope: Scope) -> None:
             ctx, answering, _keys(ctx, _details(ctx).old), why=f"{', '.join(silent)} did not answer"
         )
     if silent or not there:
-        raise _unreachable(silent)
+        raise _unreachable(ctx, silent)
     if not is_pending(ctx.state):
         _begin(ctx, scope, there)
     details = _details(ctx)
@@ -94,10 +94,11 @@ async def _silent(ctx: Context, there: Sequence[Host]) -> list[str]:
     return [host.name for host, answer in zip(there, answers, strict=True) if not answer]
 
 
-def _unreachable(silent: Sequence[str]) -> HostUnreachableError:
+def _unreachable(ctx: Context, silent: Sequence[str]) -> HostUnreachableError:
     recreate = f", or recreate them: k0rdent-azure replace vm/{silent[0]}" if silent else ""
+    why = ctx.ssh.why_not(*(_target(ctx, host) for host in ctx.hosts if host.name in silent))
     return HostUnreachableError(
-        f"no SSH to {', '.join(silent) or 'any host'}; no key was changed",
+        f"no SSH to {', '.join(silent) or 'any host'}; no key was changed" + (f": {why}" if why else ""),
         hint=f"all hosts get the new key, or none: start them{recreate}; then run this again",
     )
 

@@ -165,9 +165,13 @@ class VmCreation:
 
 def _too_late(ctx: Context, watch: Watch) -> HostError:
     if watch.silent:
+        vms = ctx.state.azure_resources.virtual_machines
+        by_name = {host.name: ctx.public_target(host, vms[host.name]) for host in ctx.hosts}
+        why = ctx.ssh.why_not(*(by_name[name] for name in watch.silent))
         return HostUnreachableError(
-            f"{', '.join(watch.silent)} cannot be reached over SSH, and Azure does not say that they are off",
-            hint="check that TCP port 22 may leave this network, then run resume",
+            f"{', '.join(watch.silent)} cannot be reached over SSH, and Azure does not say that they are off"
+            + (f": {why}" if why else ""),
+            hint="correct that, then run resume" if why else "check that TCP port 22 may leave this network",
         )
     slow = ", ".join(host.name for host in ctx.hosts if host.name not in watch.ready)
     return HostError(
@@ -208,7 +212,7 @@ async def _observe(ctx: Context, host: Host, vm: VirtualMachine) -> CloudInitSta
     """cloud-init's status on a host: pending, running, done, failed; None while SSH does not answer."""
     target = ctx.public_target(host, vm)
     if not await ctx.ssh.probe(target):
-        ctx.observer.activity(host.name, "waiting for SSH")
+        ctx.observer.activity(host.name, f"waiting for SSH: {ctx.ssh.why_not(target)}")
         return None
     result = await ctx.ssh.run(target, cloud_init.status_command(), check=False)
     status = cloud_init.parse_status(result.stdout)
