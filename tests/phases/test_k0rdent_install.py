@@ -138,7 +138,7 @@ async def test_a_refusal_is_told_at_once(ctx: Context, api: Api, name: str) -> N
         ("version-not-found", "software.k0rdent.version"),
         ("chart-not-found", "software.k0rdent.version"),
         ("unauthorized", "registry"),
-        ("values", "deploy again"),
+        ("values", "software.k0rdent.version"),
         ("incompatible", "software.k0s.version"),
         ("pending-install", "-n kcm-system delete secret -l owner=helm,name=kcm"),
         ("locked", "delete secret"),
@@ -153,11 +153,30 @@ async def test_what_helm_never_overcomes_ends_soon_in_its_words(
         await K0rdentInstall().run(ctx)
     assert ctx.clock.monotonic() - started < 200
     assert HELM[name][-40:].splitlines()[-1] in caught.value.message
-    assert helps in (caught.value.hint or "")
+    assert helps in f"{caught.value.hint} {caught.value.places}"
     # Once it is mended, the next run lets helm begin at once: k0s itself would pause for minutes.
     api.helm = None
     assert await took(ctx) < 200
     assert ctx.state.pending_operations == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("version-not-found", "change"),
+        ("incompatible", "change"),
+        ("unauthorized", "either"),
+        ("locked", "again"),
+    ],
+)
+async def test_a_version_that_cannot_be_installed_is_not_resumed(
+    ctx: Context, api: Api, name: str, way: str
+) -> None:
+    api.helm = HELM[name]
+    with pytest.raises(ClusterError) as caught:
+        await K0rdentInstall().run(ctx)
+    assert caught.value.way == way
+    assert bool(caught.value.places) == (way != "again")
 
 
 async def test_a_run_that_finds_an_old_error_lets_helm_try_again(ctx: Context, api: Api) -> None:

@@ -17,16 +17,18 @@ Family = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """An error that stays. `advice` says what helps; it has places for `kubectl`, `namespace` and `release`."""
+    """An error that stays. `advice` says what helps; it has places for `kubectl`, `namespace` and `release`.
+
+    `settings` are those of k0rdent.yaml that are wrong, if nothing but another configuration helps.
+    """
 
     family: Family
     advice: str
+    settings: tuple[str, ...] = ()
 
 
-_OTHER_VERSION = (
-    "a deployment keeps its versions: destroy it, correct {setting} in k0rdent.yaml, and deploy again"
-)
-_VERSION = _OTHER_VERSION.replace("{setting}", "software.k0rdent.version or registry")
+_OTHER_VERSION = "a deployment keeps its versions"
+_VERSION = ("software.k0rdent.version", "software.k0rdent.registry")
 
 #: For an API server that will not tell.
 REFUSED = Lasting("refused", "see what the API server says: {kubectl} auth can-i --list")
@@ -58,8 +60,8 @@ _LASTING: tuple[tuple[re.Pattern[str], Lasting], ...] = (
         ),
         Lasting(
             "denied",
-            "the registry does not let the VMs read the chart: make it public, or use another one; "
-            + _OTHER_VERSION.replace("{setting}", "software.k0rdent.registry"),
+            "the registry does not let the VMs read the chart: make it public, or use another one",
+            ("software.k0rdent.registry",),
         ),
     ),
     (
@@ -67,14 +69,14 @@ _LASTING: tuple[tuple[re.Pattern[str], Lasting], ...] = (
             r"incompatible with kubernetes|requires kubeversion|kubeversion: .*incompatible"
             r"|no matches for kind .*(?:beta|alpha)"
         ),
-        Lasting("incompatible", _OTHER_VERSION.replace("{setting}", "software.k0s.version")),
+        Lasting("incompatible", _OTHER_VERSION, ("software.k0s.version",)),
     ),
     (
         re.compile(
             r"no match for platform in manifest|no matching manifest for|exec format error|imagepullbackoff"
             r"|errimagepull|invalidimagename|manifest unknown.*image|image.*manifest unknown"
         ),
-        Lasting("image", "see which image it is: {kubectl} -n {namespace} get events; " + _VERSION),
+        Lasting("image", "see which image it is: {kubectl} -n {namespace} get events", _VERSION),
     ),
     (
         re.compile(
@@ -83,7 +85,7 @@ _LASTING: tuple[tuple[re.Pattern[str], Lasting], ...] = (
             r"|invalid chart reference|unable to locate (?:any|chart)|improper constraint|invalid semantic version"
             r"|could not find (?:chart|protocol handler)|: not found$|scheme .*not supported|missing registry"
         ),
-        Lasting("missing", _VERSION),
+        Lasting("missing", _OTHER_VERSION, _VERSION),
     ),
     (
         re.compile(
@@ -91,7 +93,7 @@ _LASTING: tuple[tuple[re.Pattern[str], Lasting], ...] = (
             r"|execution error at|parse error at|nil pointer evaluating|template: .*executing"
             r"|validation: chart\.metadata|chart\.yaml file is missing|unknown field|is invalid: |\bis required$"
         ),
-        Lasting("invalid", _VERSION),
+        Lasting("invalid", _OTHER_VERSION, _VERSION),
     ),
     (
         re.compile(

@@ -18,6 +18,7 @@ from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, tag
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import LAPTOP, Names, hosts, k0s_role, laptop_ip
 from k0rdent_azure.phases.preparation import new_vm
+from k0rdent_azure.state.accepted import something_accepted
 from k0rdent_azure.state.document import Document
 from k0rdent_azure.state.intents import SUBMISSION
 from k0rdent_azure.state.model import State
@@ -32,12 +33,9 @@ _PEER_KEYS = ("private_key", "public_key")
 
 def may_be_corrected(state: State) -> bool:
     """Whether Azure has accepted nothing, as far as the state knows; an unknown outcome only Azure can tell."""
-    azure = state.azure_resources
-    recorded = azure.deployment is not None and azure.deployment.provisioning_state is not None
-    made = azure.resource_group is not None and azure.resource_group.status == "created"
     others = {*state.pending_operations} - ({SUBMISSION.name} if SUBMISSION.is_pending(state) else set())
     over = state.metadata.deployment_status in ("completed", "destroying", "destroyed")
-    return not (recorded or made or others or over or any(vm.id for vm in azure.virtual_machines.values()))
+    return not (something_accepted(state) or others or over)
 
 
 def was_sent(state: State) -> bool:

@@ -10,7 +10,7 @@ from k0rdent_azure.cluster import kcm
 from k0rdent_azure.cluster.answers import NotYetError
 from k0rdent_azure.cluster.children import children
 from k0rdent_azure.cluster.kcm import CommandOutput, Readiness
-from k0rdent_azure.errors import ClusterError, CommandFailedError, HostError, HostUnreachableError
+from k0rdent_azure.errors import ClusterError, CommandFailedError, HostError, HostUnreachableError, Way
 from k0rdent_azure.hosts.command import CommandResult
 from k0rdent_azure.phases.children import note
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
@@ -161,7 +161,12 @@ def _lasting(ctx: Context, readiness: Readiness) -> ClusterError:
         namespace=shlex.quote(ctx.config.software.k0rdent.namespace),
         release=shlex.quote(_release(ctx)),
     )
-    return ClusterError(f"kcm cannot be installed: {readiness.message}", hint=advice)
+    settings = readiness.lasting.settings
+    # A registry can be opened for the same configuration; a version that is not there stays away.
+    way: Way = "either" if readiness.lasting.family == "denied" else "change" if settings else "again"
+    return ClusterError(
+        f"kcm cannot be installed: {readiness.message}", hint=advice, way=way, places=settings
+    )
 
 
 def kubectl_command(ctx: Context) -> str:

@@ -103,7 +103,13 @@ class Members:
         if self.has_nothing_to_lose or self.keeps_majority(going, leaving=leaving):
             return None
         names = ", ".join(sorted(going))
-        return QuorumError(f"{names} must not be {act}: {self._why(going)}", hint=self._hint(going))
+        hint = self._hint(going)
+        # What etcd has lost, or can never spare, no further run changes.
+        return QuorumError(
+            f"{names} must not be {act}: {self._why(going)}",
+            hint=hint,
+            way="destroy" if "k0rdent-azure destroy" in hint else "again",
+        )
 
     def told(self) -> str:
         """How etcd is, in one line, for a preview."""

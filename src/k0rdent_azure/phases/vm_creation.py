@@ -171,7 +171,12 @@ def _too_late(ctx: Context, watch: Watch) -> HostError:
         return HostUnreachableError(
             f"{', '.join(watch.silent)} cannot be reached over SSH, and Azure does not say that they are off"
             + (f": {why}" if why else ""),
-            hint="correct that, then run resume" if why else "check that TCP port 22 may leave this network",
+            hint="correct that"
+            if why
+            else "check that TCP port 22 may leave this network; if the portal's boot diagnostics show no login, the "
+            "image does not boot",
+            way="again" if why else "either",
+            places=() if why else ("azure.vm_image", "network.allowed_ssh_sources"),
         )
     slow = ", ".join(host.name for host in ctx.hosts if host.name not in watch.ready)
     return HostError(

@@ -165,5 +165,7 @@ def _refuse_too_many(
     if worst:
         raise AzureError(
             f"Azure took {', '.join(worst)} away {REVIVALS + 1} times while waiting for it",
-            hint="Spot VMs go when Azure needs the room: run resume later, or deploy with vm_priority: Regular",
+            hint="Spot VMs go when Azure needs the room: wait, or use Regular VMs",
+            way="either",
+            places=("azure.vm_priority",),
         )

@@ -163,7 +163,9 @@ class VpnSetup:
             f"no WireGuard handshake with {names} within {HANDSHAKE_WAIT:.0f} s{why}",
             hint="give this workstation a new key: k0rdent-azure recover --rekey"
             if closed
-            else f"check that UDP port {port} may leave this network, then resume",
+            else f"check that UDP port {port} may leave this network",
+            way="again" if closed else "either",
+            places=() if closed else ("network.wireguard_port",),
         )
 
 

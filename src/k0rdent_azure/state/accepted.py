@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from k0rdent_azure.state.intents import SUBMISSION
 from k0rdent_azure.state.model import State
 
 
-def nothing_accepted(state: State) -> bool:
-    """Whether Azure has accepted no submission, and there is none whose outcome is unknown."""
+def something_accepted(state: State) -> bool:
+    """Whether Azure has accepted a submission, as far as its outcome is known."""
     azure = state.azure_resources
     recorded = azure.deployment is not None and azure.deployment.provisioning_state is not None
     made = azure.resource_group is not None and azure.resource_group.status == "created"
-    return not (
-        recorded
-        or made
-        or SUBMISSION.is_pending(state)
-        or any(vm.id for vm in azure.virtual_machines.values())
-    )
+    return recorded or made or any(vm.id for vm in azure.virtual_machines.values())
+
+
+def nothing_accepted(state: State) -> bool:
+    """Whether Azure has accepted nothing, and nothing is pending whose outcome is unknown."""
+    return not (something_accepted(state) or state.pending_operations)
