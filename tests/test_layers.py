@@ -13,9 +13,10 @@ SOURCE = Path(__file__).parent.parent / "src" / "k0rdent_azure"
 PACKAGE = "k0rdent_azure"
 
 #: What each room may import of the product. These are the ground floor.
-GROUND = {"errors", "clock", "command_line", "home", "nearest"}
+GROUND = {"errors", "clock", "command_line", "descriptors", "home", "nearest"}
 ALLOWED = {
     **{name: set() for name in GROUND},
+    "descriptors": {"errors"},
     "config": {"config"} | GROUND,
     "state": {"state", "config"} | GROUND,
     "azure": {"azure", "state", "config", ""} | GROUND,

@@ -31,7 +31,7 @@
     │   └── UnconfirmedError         10   a run that only looks found something to change
     │                                11, 12   results of `validate`: drift, and something could not be read
     ├── InterruptedRunError         130   Ctrl-C; the state says how to go on
-    └── TerminatedRunError          143   SIGTERM; the state says how to go on
+    └── TerminatedRunError          143   SIGTERM or SIGHUP; the state says how to go on
 
 Callers branch on types, never on message text. A message says what failed and where; `hint` says what to
 do now. Neither ever holds a private key, a token or a kubeconfig.
@@ -325,6 +325,6 @@ class InterruptedRunError(K0rdentAzureError):
 
 
 class TerminatedRunError(K0rdentAzureError):
-    """The run ended early because of SIGTERM; everything done so far is in the state."""
+    """The run ended early because of SIGTERM or SIGHUP; everything done so far is in the state."""
 
     exit_code = 143

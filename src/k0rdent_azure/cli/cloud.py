@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from k0rdent_azure import descriptors
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.errors import UsageError
@@ -68,8 +69,10 @@ def outside(
     """Everything beyond this process that a run needs, for the cloud that `config` names.
 
     With `read_only`, ARM is sent nothing that could change something. Requests carry the id
-    of the `deployment` and the `command`.
+    of the `deployment` and the `command`. Raises PrerequisiteError if this process may open too few connections.
     """
+    cluster = config.cluster
+    descriptors.provide(descriptors.needed_for(cluster.controllers.count + cluster.workers.count))
     if config.azure.cloud == "rehearsal":
         return _rehearsal(config, workspace, retries, read_only, (deployment, command))
     return _azure(config, retries, read_only, (deployment, command))

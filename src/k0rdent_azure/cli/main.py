@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _lead(error, words)
         return _failed(error, args)
     except OSError as error:
-        return _failed(K0rdentAzureError(_os_error(error)), args)
+        return _failed(K0rdentAzureError(_os_error(error), hint=_remedy(error)), args)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -165,6 +165,18 @@ def _place(error: K0rdentAzureError, directory: Path) -> None:
 def _os_error(error: OSError) -> str:
     """What the system said, with the file it said it of."""
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+
+
+def _remedy(error: OSError) -> str | None:
+    import errno
+
+    return {
+        errno.EMFILE: "let it open more files: ulimit -n 1024",
+        errno.ENFILE: "the machine has too many open files; end what holds them",
+        errno.ENOSPC: "make room on that disk, then run the command again",
+        errno.EDQUOT: "make room within your quota, then run the command again",
+        errno.EROFS: "it cannot be written to; use a folder that can, with -C",
+    }.get(error.errno or 0)
 
 
 def entry() -> None:

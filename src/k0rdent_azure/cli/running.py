@@ -165,6 +165,15 @@ def _handle_signals(task: asyncio.Future[None], interrupt: Interrupt, progress: 
     loop.add_signal_handler(signal.SIGINT, on_interrupt)
     loop.add_signal_handler(signal.SIGTERM, on_terminate)
 
+    def on_hangup() -> None:
+        # Terminal, shell and session may each send one: more of them mean no more than one does.
+        if not interrupt.requested:
+            on_terminate()
+
+    # The terminal went away. Under `nohup` that is meant to be ignored, and is.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+
 
 def next_command_hint(error: K0rdentAzureError, workspace: Workspace, words: str) -> None:
     """Give an interrupted or failed run the exact command that helps; `words` are the same command again."""

@@ -23,7 +23,7 @@ async def execute(words: Sequence[str], limit: float) -> CommandResult:
     The command is left to end by itself whatever becomes of us: half a `wg-quick up` is an interface without
     routes. Raises CommandFailedError after `limit`, PrerequisiteError where there is no such command.
     """
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    with _file() as stdout, _file() as stderr:
         process = _start(words, stdout, stderr)
         try:
             async with asyncio.timeout(limit):
@@ -32,6 +32,17 @@ async def execute(words: Sequence[str], limit: float) -> CommandResult:
         except TimeoutError as error:
             raise timed_out("this machine", shlex.join(words), limit) from error
         return CommandResult(process.returncode, _text(stdout), _text(stderr))
+
+
+def _file() -> IO[bytes]:
+    """For what a command says: a pipe would end it once we are gone."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise PrerequisiteError(
+            f"no temporary file can be made: {error.strerror or error}",
+            hint="set TMPDIR to a folder that can be written to, and has room",
+        ) from error
 
 
 def _start(words: Sequence[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:

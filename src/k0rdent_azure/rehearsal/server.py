@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from k0rdent_azure import descriptors
 from k0rdent_azure.rehearsal import certificates, endpoint
 from k0rdent_azure.rehearsal.arm import changes
 from k0rdent_azure.rehearsal.arm.arm_server import ArmServer
@@ -26,6 +27,8 @@ from k0rdent_azure.rehearsal.world import SshEndpoint, World
 
 HOST = "127.0.0.1"
 FILE = "service.json"
+#: Files and connections that are asked for; as many as the hard limit allows will do.
+MOST_FILES = 65536
 #: Real seconds without a request after which nobody seems to need it, and between looks at that and at what is
 #: armed to change.
 IDLE = 2 * 3600.0
@@ -52,6 +55,8 @@ async def serve(
 
     `ready` is called once, when both ARM and the jump host answer.
     """
+    # Every VM of every deployment is served here.
+    descriptors.raise_limit(MOST_FILES)
     ended = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
