@@ -58,7 +58,7 @@ exit codes:
   1 other failure      5 another run holds it     9 a prerequisite is missing
   2 usage              6 Azure                   10 not confirmed
   3 configuration      7 SSH, cloud-init, VPN   11, 12 drift, something not read (validate)
-                                                130 Ctrl-C, 143 SIGTERM
+                                                130 Ctrl-C, 143 SIGTERM, SIGHUP
 """
 
 
