@@ -171,11 +171,18 @@ class AzureError(K0rdentAzureError):
 
 
 class AuthenticationError(AzureError):
-    """No credential could get a token."""
+    """No credential could get a token; `reason` says in one word why (`not_logged_in`, `expired`, `clock`, …)."""
+
+    reason: str = ""
 
 
 class AzureUnreachableError(AzureError):
-    """No complete answer came back; whether the request took effect is unknown."""
+    """No complete answer came back; whether the request took effect is unknown.
+
+    `reason` says in one word why, if that can be told (`proxy`, `name_lookup`, `certificate`, `no_network`, …).
+    """
+
+    reason: str = ""
 
 
 class Quota(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,13 +25,14 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from k0rdent_azure import __version__
 from k0rdent_azure.azure import links
 from k0rdent_azure.azure.clouds import AzureEnvironment
-from k0rdent_azure.azure.failures import Answer, authentication_failed, is_absent, request_failed, unreachable
+from k0rdent_azure.azure.failures import Answer, is_absent, request_failed, unreachable
 from k0rdent_azure.azure.ledger import Ledger
 from k0rdent_azure.azure.policies import FIRST_BACKOFF, ArmRetryPolicy, ArmTokenPolicy, LedgerPolicy
+from k0rdent_azure.azure.token_failures import IdentityUnreachableError, refused_token, token_failed
 from k0rdent_azure.azure.transport import CloudTransport
 from k0rdent_azure.azure.where import Where
 from k0rdent_azure.clock import Clock
-from k0rdent_azure.errors import AzureUnreachableError
+from k0rdent_azure.errors import AzureRequestError, AzureUnreachableError
 
 #: Retries of one request. With the back-off of `ArmRetryPolicy` they last about two minutes.
 DEFAULT_RETRIES = 6
@@ -136,7 +138,12 @@ class ArmClient:
             await self.clock.sleep(FIRST_BACKOFF)
             response = await self._send(request, path)
             parsed = _parse(response.content)
-        return _answer(method, path, response, parsed, accept=accept, where=self.where)
+        try:
+            return _answer(method, path, response, parsed, accept=accept, where=self.where)
+        except AzureRequestError as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                refused_token(error, response.headers, self.environment, now=self.clock.now())
+            raise
 
     async def log_in(self) -> None:
         """Get a token as the first request would; ARM is asked nothing.
@@ -145,16 +152,14 @@ class ArmClient:
         """
         try:
             await self._credential.get_token(self.environment.scope)
-        except ClientAuthenticationError as error:
-            raise authentication_failed(error.message, self.environment) from error
         except CoreError as error:
-            raise unreachable("POST", "/token", self.environment.authority, error) from error
+            raise token_failed(error, self.environment, now=self.clock.now()) from error
 
     async def _send(self, request: HttpRequest, path: str) -> AsyncHttpResponse:
         try:
             return (await self._pipeline.run(request)).http_response
-        except ClientAuthenticationError as error:
-            raise authentication_failed(error.message, self.environment) from error
+        except (ClientAuthenticationError, IdentityUnreachableError) as error:
+            raise token_failed(error, self.environment, now=self.clock.now()) from error
         except CoreError as error:
             raise unreachable(request.method, path, self.environment.arm_endpoint, error) from error
 

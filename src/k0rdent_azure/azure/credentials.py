@@ -6,14 +6,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError as CoreError
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CredentialUnavailableError
 from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
 from k0rdent_azure.azure import managed_identity
 from k0rdent_azure.azure.clouds import AzureEnvironment
+from k0rdent_azure.azure.token_failures import Attempt, FailedLoginError, IdentityUnreachableError
+from k0rdent_azure.azure.transport import CloudTransport
+from k0rdent_azure.clock import Clock, SystemClock
 from k0rdent_azure.errors import AuthenticationError
 
 #: `az` starts a Python of its own; on a small or busy machine that takes longer than the default 10 s.
@@ -33,8 +39,13 @@ class RenewableCredential:
     async def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **_others: object
     ) -> AccessToken:
-        """As azure-core asks for it. Raises what the credential raises."""
-        return await self._made[-1].get_token(*scopes, claims=claims, tenant_id=tenant_id)
+        """As azure-core asks for it. Raises ClientAuthenticationError and IdentityUnreachableError."""
+        try:
+            return await self._made[-1].get_token(*scopes, claims=claims, tenant_id=tenant_id)
+        except ClientAuthenticationError:
+            raise
+        except CoreError as error:
+            raise IdentityUnreachableError(error) from error
 
     def renew(self) -> None:
         """From now on, tokens come from a new one; the one before may still be at work, and is closed with it."""
@@ -56,15 +67,48 @@ class RenewableCredential:
         await self.close()
 
 
-def default_credential(environment: AzureEnvironment) -> AsyncTokenCredential:
+class Login(DefaultAzureCredential):
+    """azure-identity's chain, that keeps how each way to log in ended: its own error has only their texts."""
+
+    _answered: AsyncTokenCredential | None = None
+
+    async def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **others: Any
+    ) -> AccessToken:
+        """The first token; from then on of the credential that gave it.
+
+        Raises FailedLoginError, or what the identity service's silence raised.
+        """
+        ways = [self._answered] if self._answered is not None else self.credentials
+        attempts: list[Attempt] = []
+        for each in ways:
+            try:
+                token = await cast(AsyncTokenCredential, each).get_token(
+                    *scopes, claims=claims, tenant_id=tenant_id, **others
+                )
+            except CredentialUnavailableError as error:
+                attempts.append(Attempt(type(each).__name__, error))
+            except ClientAuthenticationError as error:
+                raise FailedLoginError([*attempts, Attempt(type(each).__name__, error)]) from error
+            except CoreError:
+                raise
+            except Exception as error:
+                raise FailedLoginError([*attempts, Attempt(type(each).__name__, error)]) from error
+            else:
+                self._answered = cast(AsyncTokenCredential, each)
+                return token
+        raise FailedLoginError(attempts)
+
+
+def default_credential(environment: AzureEnvironment, *, clock: Clock | None = None) -> AsyncTokenCredential:
     """Environment variables, workload identity, managed identity if asked for, `az login`: the first with a token.
 
     The order is azure-identity's own, which users know; `AZURE_TOKEN_CREDENTIALS` narrows it as documented
     there. Left out are the sources that only an editor or another tool fills. Raises AuthenticationError if that
-    variable leaves none.
+    variable leaves none, or the others cannot be used.
     """
     try:
-        return DefaultAzureCredential(
+        return Login(
             authority=environment.authority,
             # Else it probes the metadata address on every machine.
             exclude_managed_identity_credential=not managed_identity.asked_for(os.environ),
@@ -73,17 +117,37 @@ def default_credential(environment: AzureEnvironment) -> AsyncTokenCredential:
             exclude_powershell_credential=True,
             exclude_developer_cli_credential=True,
             process_timeout=CLI_TIMEOUT,
+            transport=CloudTransport(
+                clock=clock or SystemClock(), endpoint=environment.authority, ca_file=None
+            ),
         )
-    except ValueError as error:
-        chosen = os.environ.get("AZURE_TOKEN_CREDENTIALS", "")
-        raise AuthenticationError(
+    except (ValueError, OSError) as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> AuthenticationError:
+    """Variables that azure-identity does not take."""
+    chosen = os.environ.get("AZURE_TOKEN_CREDENTIALS", "")
+    if chosen and not isinstance(error, OSError):
+        return AuthenticationError(
             f"AZURE_TOKEN_CREDENTIALS={chosen!r} leaves no way to log in: {error}",
             hint="unset AZURE_TOKEN_CREDENTIALS, or: export AZURE_TOKEN_CREDENTIALS=AzureCliCredential",
-        ) from error
+        )
+    failed = AuthenticationError(
+        f"the login in the AZURE_ variables cannot be used: {error}",
+        hint="correct AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH, or "
+        "unset them and: az login",
+    )
+    failed.reason = "variables"
+    return failed
 
 
 def client_secret_credential(
-    authority: str, tenant: str, client_id: str, secret: str, ca_file: Path | None
+    authority: str,
+    tenant: str,
+    client_id: str,
+    secret: str,
+    ca_file: Path | None,
 ) -> AsyncTokenCredential:
     """A service principal at `authority`, whose certificate `ca_file` vouches for (None: the system's)."""
     return ClientSecretCredential(

@@ -13,11 +13,10 @@ from http import HTTPStatus
 
 from k0rdent_azure.azure.advice import Advice
 from k0rdent_azure.azure.arm_errors import ArmError, causes, codes_in, name_of, shorten, vm_of
-from k0rdent_azure.azure.clouds import AzureEnvironment
 from k0rdent_azure.azure.failure_table import UNKNOWN, advice_for
+from k0rdent_azure.azure.network_failures import trouble
 from k0rdent_azure.azure.where import NOWHERE, Where, fill
 from k0rdent_azure.errors import (
-    AuthenticationError,
     AzureRequestError,
     AzureUnreachableError,
     DeploymentFailedError,
@@ -238,24 +237,12 @@ def _wait_hint(headers: Mapping[str, str]) -> str | None:
 
 def unreachable(method: str, path: str, endpoint: str, error: Exception) -> AzureUnreachableError:
     """No complete answer, after all retries."""
-    reason = shorten(str(error)) or type(error).__name__
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
-        hint = "a TLS-inspecting proxy needs its authority in SSL_CERT_FILE; else do not trust this network"
-    else:
-        hint = "check the network and HTTPS_PROXY, then run the same command again"
-    return AzureUnreachableError(f"{method} {path}: no complete answer from {endpoint}: {reason}", hint=hint)
-
-
-def authentication_failed(reason: str, environment: AzureEnvironment) -> AuthenticationError:
-    """No token. Of the ways that azure-identity tried, those are told that are set up and failed."""
-    lines = [line for line in reason.splitlines() if line.strip()]
-    tried = [line for line in lines if line.startswith("\t") and "unavailable" not in line]
-    told = "; ".join(line.strip() for line in tried) or (lines[0] if lines else "no reason given")
-    return AuthenticationError(
-        f"no token for {environment.name}: {shorten(told)}",
-        hint="run `az login` (with `az cloud set` for other clouds than AzureCloud), or set AZURE_TENANT_ID, "
-        "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
+    found = trouble(error, endpoint)
+    failed = AzureUnreachableError(
+        f"{method} {path}: no complete answer from {endpoint}: {found.message}", hint=found.hint
     )
+    failed.reason = found.reason
+    return failed
 
 
 def deployment_failed(

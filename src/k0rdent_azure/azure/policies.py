@@ -7,7 +7,6 @@ import random
 import time
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
 from azure.core.exceptions import ServiceResponseTimeoutError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncHTTPPolicy, AsyncRetryPolicy
@@ -15,6 +14,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from k0rdent_azure.azure.credentials import RenewableCredential
 from k0rdent_azure.azure.ledger import Ledger
+from k0rdent_azure.azure.network_failures import is_final
 from k0rdent_azure.azure.transport import ATTEMPT_TIMEOUT, Attempt
 
 #: Cloud seconds before the first retry where ARM names no time; doubles with each further one.
@@ -63,8 +63,8 @@ class ArmRetryPolicy(AsyncRetryPolicy[HttpRequest, AsyncHttpResponse]):
         response: Request | Response | None = None,
         error: Exception | None = None,
     ) -> bool:
-        if isinstance(getattr(error, "inner_exception", None), aiohttp.ClientConnectorCertificateError):
-            return False  # a certificate does not become right by asking again
+        if is_final(error):
+            return False
         return bool(super().increment(settings, response=response, error=error))
 
 

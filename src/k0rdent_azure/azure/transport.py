@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import TraceRequestHeadersSentParams
+from azure.core.exceptions import ServiceRequestError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from yarl import URL
@@ -76,6 +77,9 @@ class CloudTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core impo
         request.url = URL(written, encoded=True)  # type: ignore[assignment]
         try:
             answer: AsyncHttpResponse = await super().send(request, **options)
+        except ValueError as error:
+            # What aiohttp says of a proxy that is none (`HTTPS_PROXY=nonsense`).
+            raise ServiceRequestError(str(error), error=error) from error
         finally:
             request.url = written
         return answer

@@ -105,6 +105,7 @@ def _error_document(error: K0rdentAzureError, faults: tuple[Fault, ...]) -> dict
         "exit_code": error.exit_code,
         "code": getattr(error, "code", None),
         "resource": getattr(error, "resource_id", None),
+        "reason": getattr(error, "reason", "") or None,
         "faults": faults,
     }
 
