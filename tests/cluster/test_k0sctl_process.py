@@ -146,6 +146,23 @@ async def test_a_failure_tells_the_cause_and_where_the_log_is(bench: Bench) -> N
     assert str(bench.log) in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("told", "way"),
+    [
+        ("failed to download k0s: download failed: command failed: http 404 - not found", "change"),
+        ("failed to download k0s - check connectivity and k0s version validity: http 503", "again"),
+        ("worker did not join in time", "again"),
+    ],
+)
+async def test_a_version_that_does_not_exist_is_found_by_no_further_run(
+    bench: Bench, told: str, way: str
+) -> None:
+    bench.behave(f"print('level=fatal msg=\"{told}\"'); sys.exit(1)")
+    with pytest.raises(ClusterError) as caught:
+        await bench.apply()
+    assert (caught.value.way, "software.k0s.version" in caught.value.places) == (way, way == "change")
+
+
 async def test_cancelled_we_leave_it_at_work_and_find_it_again(bench: Bench) -> None:
     bench.behave(WAIT_FOR_GO)
     task = asyncio.ensure_future(bench.apply())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from k0rdent_azure.azure.arm_errors import causes
+from k0rdent_azure.azure.arm_errors import causes, vm_of
 from k0rdent_azure.azure.client import ArmClient, ArmResponse
 from k0rdent_azure.azure.failures import explain
 from k0rdent_azure.azure.reading import mapping, text
@@ -141,13 +141,18 @@ def _failure(operation: Accepted, answer: ArmResponse) -> AzureRequestError:
             code=f"Operation{status}",
             resource_id=operation.resource_id,
         )
-    told = explain(found[0])
+    told = explain(found[0], path=operation.resource_id)
+    resource = found[0].resource_id or operation.resource_id
     return AzureRequestError(
         told.message,
         status=answer.status,
         code=found[0].code,
-        resource_id=found[0].resource_id or operation.resource_id,
+        resource_id=resource,
         hint=told.hint,
+        way=told.way,
+        places=told.places,
+        about=vm_of(resource),
+        family=told.family,
     )
 
 

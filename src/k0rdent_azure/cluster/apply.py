@@ -37,6 +37,20 @@ WITHHELD = (
 )
 
 
+#: How k0sctl says that there is no k0s of that version to download.
+_NO_SUCH_VERSION = re.compile(r"download\b.{0,200}\b404\b", re.IGNORECASE | re.DOTALL)
+
+
+def _failed(code: int, log: Path) -> ClusterError:
+    """Why an apply ended, in k0sctl's own words; of a version that does not exist, that no further run finds it."""
+    told, rest = last_errors(log), f"the whole log is {log}"
+    message = f"k0sctl apply ended with {code}: {told}"
+    if _NO_SUCH_VERSION.search(told):
+        hint = f"the VMs find no such version of k0s; {rest}"
+        return ClusterError(message, hint=hint, way="change", places=("software.k0s.version",))
+    return ClusterError(message, hint=rest)
+
+
 class K0sctl:
     """The k0sctl at `argv`: the real one, or a stand-in that says so in `version`."""
 
@@ -71,10 +85,7 @@ class K0sctl:
         for progress in follower.new():
             on_progress(progress)
         if process.returncode:
-            raise ClusterError(
-                f"k0sctl apply ended with {process.returncode}: {last_errors(log)}",
-                hint=f"the whole log is {log}; fix the cause, then run resume",
-            )
+            raise _failed(process.returncode, log)
 
     async def finish_running(self, log: Path, *, on_wait: Callable[[str], None]) -> None:
         """Wait for a k0sctl that an earlier run left at work on this log, if there is one."""
@@ -102,7 +113,7 @@ class K0sctl:
                 return self._start(words, known_hosts, log)
             await asyncio.sleep(LOOK / 10)
         raise ClusterError(
-            "another k0sctl is at work on this cluster", hint="run resume: it waits until that one ends"
+            "another k0sctl is at work on this cluster", hint="the next run waits until that one ends"
         )
 
     def _start(self, words: Sequence[str], known_hosts: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -171,7 +182,7 @@ class K0sctl:
                     process.kill()
         if process.returncode:
             reason = errors_in(stderr.decode(errors="replace")) or f"exit {process.returncode}"
-            raise ClusterError(f"k0sctl {words[0]}: {reason}", hint="fix the cause, then run resume")
+            raise ClusterError(f"k0sctl {words[0]}: {reason}", hint="fix the cause")
         return stdout.decode(errors="replace")
 
     def _cannot_start(self, error: OSError) -> PrerequisiteError:
@@ -203,7 +214,7 @@ def _open_lock(log: Path) -> int:
     except OSError as error:
         raise PrerequisiteError(
             f"cannot open {path}: {error.strerror}",
-            hint=f"remove it, then run resume: rm {shell_word(str(path))}",
+            hint=f"remove it: rm {shell_word(str(path))}",
         ) from error
 
 

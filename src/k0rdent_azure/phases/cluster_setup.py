@@ -41,7 +41,7 @@ class ClusterSetup:
             if len(await self._observe(ctx)) < len(ctx.hosts):
                 raise ClusterError(
                     "k0sctl ended well, but not every node runs k0s",
-                    hint="see `k0rdent-azure status` for the nodes, then run resume",
+                    hint="see `k0rdent-azure status` for the nodes",
                 )
         await self._fetch_kubeconfig(ctx, k0sctl, cluster)
 
@@ -63,7 +63,7 @@ class ClusterSetup:
                 why = ctx.ssh.why_not(*(ctx.vpn_target(host, vms[host.name]) for host in waiting))
                 raise HostUnreachableError(
                     f"no SSH over the VPN to {names}" + (f": {why}" if why else ""),
-                    hint="check the VPN with `doctor`, then run resume",
+                    hint="check the VPN with `doctor`",
                 )
             if waiting:
                 await ctx.sleep(RETRY_DELAY)
@@ -199,7 +199,7 @@ def tool(ctx: Context) -> K0sctl:
     if ctx.outside.k0sctl is None:
         raise PrerequisiteError(
             "k0sctl is not on the PATH",
-            hint="go install github.com/k0sproject/k0sctl@latest (or see `k0rdent-azure doctor`), then run resume",
+            hint="go install github.com/k0sproject/k0sctl@latest (or see `k0rdent-azure doctor`)",
         )
     return ctx.outside.k0sctl
 

@@ -128,7 +128,7 @@ class K0rdentInstall:
                     tx.k0rdent.update(status="failed")
                 raise ClusterError(
                     f"kcm is not ready after {ctx.config.timeouts.k0rdent_install_wait} s: {readiness.message}",
-                    hint="it may only need more time: run resume to go on waiting",
+                    hint="it may only need more time",
                 )
             await ctx.sleep(POLL)
 

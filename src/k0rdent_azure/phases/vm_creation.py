@@ -181,7 +181,7 @@ def _too_late(ctx: Context, watch: Watch) -> HostError:
     slow = ", ".join(host.name for host in ctx.hosts if host.name not in watch.ready)
     return HostError(
         f"cloud-init has not ended on {slow} within {ctx.config.timeouts.vm_creation_minutes} minutes",
-        hint="look at /var/log/cloud-init-output.log there, then run resume",
+        hint="look at /var/log/cloud-init-output.log there",
     )
 
 

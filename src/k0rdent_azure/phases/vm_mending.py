@@ -160,7 +160,11 @@ def _refuse_too_many(
             status=told[0].status,
             code=told[0].code,
             resource_id=told[0].resource_id,
-            hint=told[0].hint or "see Azure's reason, fix it, then run resume",
+            hint=told[0].hint or "see Azure's reason, and fix it",
+            way=told[0].way,
+            places=told[0].places,
+            about=worst[0],
+            family=told[0].family,
         )
     if worst:
         raise AzureError(
