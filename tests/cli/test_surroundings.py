@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import pwd
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +22,7 @@ from k0rdent_azure.cli.prerequisites import machine_checks
 from k0rdent_azure.cli.surroundings import NO_HOME, clear_sizes, name_user
 from k0rdent_azure.clock import SystemClock
 from k0rdent_azure.home import home_folder
+from k0rdent_azure.report.screen import width_instead
 from k0rdent_azure.state.age_identities import Identities
 from k0rdent_azure.state.codec import dump
 from tests.report.states import complete
@@ -131,3 +136,20 @@ def test_the_status_is_shown_in_any_of_them(environ: dict[str, str], tmp_path: P
     lines = done.stdout.splitlines()
     assert len(lines) > 20
     assert max(map(len, lines)) > 60
+
+
+@pytest.mark.parametrize(("told", "drawn"), [(0, 80), (1, 80), (19, 80), (20, 20), (132, 132)])
+def test_a_terminal_too_narrow_for_anything_is_taken_for_a_usual_one(
+    told: int, drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    reading, writing = pty.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, told, 0, 0))
+    with os.fdopen(writing, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert (width_instead(terminal) or told) == drawn
+        assert told < 20 or width_instead(terminal) is None
+        monkeypatch.setenv("COLUMNS", "100")
+        assert width_instead(terminal) is None
+        monkeypatch.undo()
+    os.close(reading)

@@ -50,6 +50,7 @@ def _columns() -> int:
     if columns.isdecimal() and int(columns):
         return int(columns)
     try:
-        return os.get_terminal_size(1).columns or 80
+        told = os.get_terminal_size(1).columns
+        return told if told >= 20 else 80
     except OSError:
         return 80

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from k0rdent_azure.errors import Fault, K0rdentAzureError
+from k0rdent_azure.report.screen import width_instead
 from k0rdent_azure.report.text import clean
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    columns = None if os.environ.get("COLUMNS", "").isdecimal() or stream.isatty() else _WIDTH_OFF_TERMINAL
+    columns = width_instead(stream)
+    if columns is None and not (os.environ.get("COLUMNS", "").isdecimal() or stream.isatty()):
+        columns = _WIDTH_OFF_TERMINAL
     return Console(file=stream, width=columns, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 

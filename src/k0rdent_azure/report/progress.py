@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from k0rdent_azure.clock import timestamp
 from k0rdent_azure.report.event_tail import EventTail
 from k0rdent_azure.report.progress_view import Frame, render, waiting_for
+from k0rdent_azure.report.screen import width_instead
 from k0rdent_azure.report.text import clean
 from k0rdent_azure.report.timeline import plain_line
 from k0rdent_azure.state.document import Document
@@ -116,7 +117,9 @@ class Progress:
     def _console(self) -> Console:
         from rich.console import Console
 
-        return Console(file=self._stream, markup=False, emoji=False, highlight=False)
+        return Console(
+            file=self._stream, width=width_instead(self._stream), markup=False, emoji=False, highlight=False
+        )
 
     def _screen(self, console: Console) -> RenderableType:
         return render(
