@@ -179,6 +179,9 @@ SHAPES = {
     "invalid parameter: disk controller": Case(
         error("InvalidParameter", BOOT, target="vmSize"), "image", "change", places=("azure.vm_image", "vm_sizing")
     ),
+    "bad request: trusted launch": Case(
+        error("BadRequest", "Use of TrustedLaunch setting is not supported for the provided image."), "image", "change"
+    ),
     "invalid parameter: user name": Case(
         error("InvalidParameter", "The Admin Username specified is not allowed.", target="adminUsername"),
         "value", "change", places=("ssh.username",),
@@ -464,6 +467,44 @@ def test_what_azure_says_cannot_become_a_command() -> None:
         "in use by /subscriptions/1/providers/a.b/c/$(reboot) and cannot be deleted",
     )
     assert "$(reboot)'`" in (answered(user).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "family"),
+    [
+        ("NetworkInterfaceCountLimitReached", "quota"),
+        ("ResourceGroupQuotaExceeded", "quota"),
+        ("IPv6StandardSkuPublicIpCountLimitReached", "addresses"),
+        ("InUseNetworkSecurityGroupCannotBeDeleted", "in use"),
+        ("PublicIPAddressInUse", "in use"),
+        ("NicReservedForAnotherVm", "busy"),
+        ("CanceledAndSupersededDueToAnotherOperation", "busy"),
+        ("OperationPreempted", "busy"),
+        ("NetworkingInternalOperationError", "internal"),
+        ("ServiceUnavailable", "internal"),
+        ("OperationTimedOut", "internal"),
+        ("VMStartTimedOut", "boot"),
+        ("OSProvisioningClientError", "boot"),
+        ("VMExtensionHandlerNonTransientError", "extension"),
+        ("NetcfgSubnetRangeOutsideVnet", "network"),
+        ("AvailabilityZoneNotSupported", "zones"),
+        ("SpotCapacityNotAvailable", "capacity"),
+        ("OverconstrainedZonalAllocationRequest", "capacity"),
+        ("GatewayAuthenticationFailed", "login"),
+        ("ExpiredAuthenticationToken", "login"),
+        ("MissingSubscription", "subscription"),
+        ("ImageVersionDeprecated", "image"),
+        ("ResourcePurchaseValidationFailed", "image"),
+        ("LocationNotAvailableForResourceType", "region"),
+        ("DeploymentJobSizeExceededException", "template size"),
+        ("InvalidApiVersionParameter", "program"),
+    ],
+)
+def test_a_code_alone_tells_its_family(code: str, family: str) -> None:
+    found = answered(error(code))
+    assert found.family == family
+    assert "Azure" in found.message or code in found.message
+    assert found.hint
 
 
 @pytest.mark.parametrize("code", ["QuotaExceeded", "OperationNotAllowed", "quotaexceeded"])

@@ -37,7 +37,7 @@ _LOGINS = (
     ),
     rule(
         Advice("login", "Azure does not accept the login", _LOGIN),
-        like=r"AuthenticationToken|^Authentication(?:Failed|Required)|^Unauthorized$|^InvalidToken|^HTTP401$"
+        like=r"AuthenticationToken|Authentication(?:Failed|Required)|^Unauthorized$|^InvalidToken|^HTTP401$"
         r"|^invalid_(?:client|grant|token)",
         said=r"\bAADSTS\d+",
     ),
@@ -126,6 +126,7 @@ _SUBSCRIPTIONS = (
             ("azure.subscription_id",),
         ),
         "SubscriptionNotFound",
+        "MissingSubscription",
         "InvalidSubscriptionId",
     ),
 )

@@ -23,7 +23,8 @@ _IMAGES = (
             "change",
             (IMAGE, SIZES),
         ),
-        said=r"CPU Architecture|Hypervisor Generation|cannot boot|disk ?controller ?type",
+        said=r"CPU Architecture|Hypervisor Generation|cannot boot|disk ?controller ?type"
+        r"|not supported (?:for|by|on|with) (?:the |this )?(?:provided |selected |given )?(?:OS )?image",
     ),
     rule(
         Advice(

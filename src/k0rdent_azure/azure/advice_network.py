@@ -88,6 +88,6 @@ RULES: tuple[Rule, ...] = (
             "`az resource list --resource-group {group} --subscription {subscription} --output table` shows what is "
             "there: it was deleted, or is in another region",
         ),
-        like=r"^InvalidResourceReference|^ReferencedResourceNotFound|^ParentResourceNotFound|^LinkedResource",
+        like=r"^ResourceNotFound|^InvalidResourceReference|^ReferencedResourceNotFound|^ParentResourceNotFound|^LinkedResource",
     ),
 )

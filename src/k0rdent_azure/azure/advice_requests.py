@@ -81,7 +81,7 @@ _TIME = (
             "internal", "an error inside Azure", "wait a few minutes: the same request usually works later"
         ),
         like=r"Internal.*(?:Error|Fail)|^RetryableError|Unavailable|ServerBusy|ServerTimeout|GatewayTimeout"
-        r"|OperationTimedOut|^HTTP(?:408|5\d\d)$",
+        r"|^(?:Operation|Request|Service)Time|^HTTP(?:408|5\d\d)$",
     ),
 )
 
