@@ -62,6 +62,7 @@ async def _take_over(ctx: Context, args: argparse.Namespace, missing: list[str])
 
 def rekey(workspace: Workspace, args: argparse.Namespace) -> int:
     """Replace WireGuard keys on live hosts, or end what an earlier run began."""
+    from k0rdent_azure.cli.output import show_notice
     from k0rdent_azure.phases.begin import end_run, open_run
     from k0rdent_azure.phases.rekey import rekey as replace_keys
     from k0rdent_azure.state.intents import REKEY, refuse
@@ -84,6 +85,10 @@ def rekey(workspace: Workspace, args: argparse.Namespace) -> int:
         whose = "the workstation" if scope == "laptop" else "every host"
         config, names = snapshot_of(workspace)
         require(workspace, config, without=("k0sctl",))
+        if scope == "hosts":
+            last = next(reversed(state.azure_resources.virtual_machines), "NAME")
+            command = workspace.command(f"replace vm/{last} --new-keys")
+            show_notice(f"SSH host keys stay; a VM gets a new one when it is replaced: {command}")
         confirm(f"Give {whose} a new WireGuard key, and restart WireGuard on the hosts?", yes=args.yes)
         log_in(workspace, config)
         snapshot_before(workspace, "recover")

@@ -25,11 +25,12 @@ examples:
   k0rdent-azure replace vm/k0s-worker-1              ask, then replace it
   k0rdent-azure replace vm/k0s-worker-1 --dry-run    what would be done
   k0rdent-azure replace vm/k0s-worker-1 --zone 3     make it in another zone of the configuration
+  k0rdent-azure replace vm/k0s-worker-1 --new-keys   with other SSH host and WireGuard keys: they leaked
 
 For a VM that is broken, or has to move. Its disk goes, and its public address changes; its name, private address, SSH
-host key and WireGuard key stay. It joins the cluster again; pods on it are not drained first. A controller is replaced
-only if the others keep etcd's majority: etcd is asked now, and again right before the deletion. Interrupted, `resume`
-finishes it.
+host key and WireGuard key stay, or are new with --new-keys. It joins the cluster again; pods on it are not drained
+first. A controller is replaced only if the others keep etcd's majority: etcd is asked now, and again right before the
+deletion. Interrupted, `resume` finishes it.
 """
 
 
@@ -45,6 +46,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--zone", metavar="Z", help="one of the zones that the configuration names for its role"
     )
+    parser.add_argument(
+        "--new-keys",
+        action="store_true",
+        help="with a new SSH host key and WireGuard key: the old ones leaked",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
     add_run_arguments(parser)
 
@@ -58,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     refuse(workspace.store().read().state, "replace", program=workspace.program)
     if args.dry_run:
         config, _ = snapshot_of(workspace)
-        wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
+        wanted = plan(config, workspace.store().read().state, name, zone=args.zone, new_keys=args.new_keys)
         members = look_at_etcd(workspace, [name], command="replace")
         if members is not None and members.listed:
             _refuse(config, members, name)
@@ -67,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     with workspace.run_lock().acquire("replace"):
         config, _ = snapshot_of(workspace)
         require(workspace, config)
-        wanted = plan(config, workspace.store().read().state, name, zone=args.zone)
+        wanted = plan(config, workspace.store().read().state, name, zone=args.zone, new_keys=args.new_keys)
         wanted = _complete(workspace, wanted)
         members = look_at_etcd(workspace, [name], command="replace")
         if not args.json:

@@ -174,6 +174,15 @@ def _prepare_host(ctx: Context, tx: Transaction, host: Host) -> None:
     )
 
 
+def renew_keys(tx: Transaction, name: str) -> None:
+    """New keys for a VM that does not exist now: its cloud-init brings them."""
+    host_key = ssh_keypair(name)
+    tx.vm(name).update(host_key=host_key.public, host_private_key=host_key.private)
+    if tx.peer(name).exists:
+        pair = wireguard_keypair()
+        tx.peer(name).update(private_key=pair.private, public_key=pair.public)
+
+
 def new_vm(config: Config, names: Names, host: Host, *, dns_suffix: str) -> VirtualMachine:
     """A VM that is still to be made, without keys; `dns_suffix` is the cloud's."""
     return VirtualMachine(

@@ -2,7 +2,8 @@
 
 The intent is committed first, with the new keys and the old ones. Each host is given its new configuration whole, so
 that a run that goes on after a kill does the same again. A laptop's old key stays on every host as a peer until
-handshakes prove the new one; where they do not come, the old keys are put back.
+handshakes prove the new one; where they do not come, the old keys are put back. SSH host keys stay: a VM gets another
+one only when it is replaced (`replace --new-keys`).
 """
 
 from __future__ import annotations

@@ -24,10 +24,13 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     goes: list[str]
     comes: list[str]
     stays: list[str] = []
+    new_keys: bool = False
 
 
-def plan(config: Config, state: State, name: str, *, zone: str | None = None) -> Replacement:
-    """What replacing `name` would do; `zone` None keeps it where it is.
+def plan(
+    config: Config, state: State, name: str, *, zone: str | None = None, new_keys: bool = False
+) -> Replacement:
+    """What replacing `name` would do; `zone` None keeps it where it is, and without `new_keys` it keeps its keys.
 
     Raises UsageError if there is no such VM or zone, or while another controller is being replaced.
     """
@@ -48,15 +51,17 @@ def plan(config: Config, state: State, name: str, *, zone: str | None = None) ->
         goes=_goes(vm, name),
         comes=[
             f"VM {name}, {host.size}" + (f", zone {chosen}" if chosen else ""),
-            f"private address {host.private_ip}, WireGuard address {host.wireguard_ip}, the same keys",
+            f"private address {host.private_ip}, WireGuard address {host.wireguard_ip}, "
+            + ("a new SSH host key and WireGuard key" if new_keys else "the same keys"),
             "a new public address",
         ],
+        new_keys=new_keys,
     )
 
 
 def mark(tx: Transaction, wanted: Replacement) -> None:
     """Record what is to be done; `run_phases` does it."""
-    vm_removal.mark(tx, wanted.vm, why="to be replaced")
+    vm_removal.mark(tx, wanted.vm, why="to be replaced", new_keys=wanted.new_keys)
     tx.vm(wanted.vm).update(full_zones=[])
     if wanted.zone:
         tx.vm(wanted.vm).update(availability_zone=wanted.zone)

@@ -19,6 +19,7 @@ from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.errors import AzureRequestError
 from k0rdent_azure.phases import arm, ownership, standing, turns, undeleted
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
+from k0rdent_azure.phases.preparation import renew_keys
 from k0rdent_azure.state.changes import VmOptional
 from k0rdent_azure.state.intents import REMOVAL, Removal, RemovalDetails, without_vms
 from k0rdent_azure.state.model import State
@@ -49,9 +50,10 @@ _OF_THE_OLD_ONE: tuple[VmOptional, ...] = (
 )
 
 
-def mark(tx: Transaction, name: str, *, why: str) -> None:
-    """Record that a VM, this incarnation of it, is to go and to be recreated afterwards."""
-    _pend(tx, name, Removal(why=why, vm_id=tx.state.azure_resources.virtual_machines[name].vm_id))
+def mark(tx: Transaction, name: str, *, why: str, new_keys: bool = False) -> None:
+    """Record that a VM, this incarnation of it, is to go and to be recreated afterwards, perhaps with new keys."""
+    vm_id = tx.state.azure_resources.virtual_machines[name].vm_id
+    _pend(tx, name, Removal(why=why, vm_id=vm_id, new_keys=new_keys))
     tx.vm(name).update(status="deleting", detail=why)
 
 
@@ -101,8 +103,13 @@ async def finish(ctx: Context) -> None:
         await remove(ctx, going)
     if going or gone:
         with ctx.commit() as tx:
+            removals = _pending(tx)
             for name in (*going, *gone):
                 mark_gone(tx, name)
+                if name in removals and removals[name].new_keys:
+                    # Only now: while the VM is there, the state has the keys that it shows.
+                    renew_keys(tx, name)
+                    ctx.event(tx, "keys_replaced", "new SSH host key and WireGuard key", resource=name)
                 ctx.event(tx, "vm_deleted", "gone, and to be recreated", resource=name)
             forget(tx, going)
 

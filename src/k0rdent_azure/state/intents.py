@@ -42,12 +42,14 @@ class SubmissionDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class Removal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One VM that is to go. `vm_id` is the incarnation that it is about; None: Azure's id of it was never recorded.
 
-    `doubt_since` is when a DELETE was sent of which no answer is known: it may still take effect.
+    `doubt_since` is when a DELETE was sent of which no answer is known: it may still take effect. `new_keys` says that
+    its successor has an SSH host key and a WireGuard key of its own.
     """
 
     why: str
     vm_id: str | None = None
     doubt_since: str | None = None
+    new_keys: bool = False
 
 
 class RemovalDetails(msgspec.Struct, frozen=True, kw_only=True):
