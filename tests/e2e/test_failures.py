@@ -225,13 +225,16 @@ def test_without_yes_and_without_a_terminal_nothing_happens(product: Product) ->
     refused = product.run("deploy", expect=10)
     assert "--yes" in refused.err
     assert product.state_text() == ""
-    # A run that ended before it asked Azure for anything is no consent to what comes.
     product.environ["K0RDENT_AZURE_REHEARSAL_SPEED"] = "fast"
     product.run("deploy", "--yes", expect=2)
     del product.environ["K0RDENT_AZURE_REHEARSAL_SPEED"]
+    assert product.state_text() == ""
+    # A run that ended before it handed anything to Azure is no consent to what comes.
+    arm_fault(product, faults.Fault(kind="http", status=403, method="GET", times=1))
+    product.run("deploy", "--yes", expect=6)
     assert product.state_text()
     assert "--yes" in product.run("deploy", expect=10).err
-    assert product.requests() == []
+    assert [each["method"] for each in product.requests()] == ["GET"]
 
 
 def test_json_is_all_that_a_json_run_prints(product: Product) -> None:
