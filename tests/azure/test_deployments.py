@@ -408,7 +408,7 @@ async def test_conditions_are_read_from_what_a_list_has(client: ArmClient, arm: 
     )
     found = await inventory.vm_statuses(client, SUBSCRIPTION)
     assert [(each.id[-1], each.provisioning_state, each.power_state) for each in found] == [
-        ("a", "Succeeded", "shown PowerState/running"),
+        ("a", "Succeeded", "VM running"),
         ("b", "Failed", ""),
         ("c", "Updating", ""),
         ("d", "", ""),

@@ -10,7 +10,7 @@ from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.arm_errors import ArmError, causes, vm_of
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import deployment_failed, explain, is_absent
-from k0rdent_azure.azure.reading import mapping, text, texts
+from k0rdent_azure.azure.reading import mapping, provisioning_state, resource_type, text, texts
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import Template
 from k0rdent_azure.azure.where import NOWHERE, Where
@@ -223,7 +223,7 @@ def _view(target: DeploymentTarget, body: Mapping[str, object]) -> DeploymentVie
         id=text(body, "id") or target.id,
         name=text(body, "name") or target.name,
         scope=target.scope,
-        provisioning_state=text(properties, "provisioningState") or "Unknown",
+        provisioning_state=provisioning_state(body) or "Unknown",
         outputs=_values(mapping(properties, "outputs")),
         error=error or None,
         correlation_id=text(properties, "correlationId") or None,
@@ -238,10 +238,10 @@ def _values(typed: Mapping[str, object]) -> dict[str, object]:
 
 def _operation(properties: Mapping[str, object]) -> OperationView:
     resource = mapping(properties, "targetResource")
-    state = text(properties, "provisioningState")
+    state = provisioning_state(properties)
     return OperationView(
         resource_id=text(resource, "id"),
-        resource_type=text(resource, "resourceType"),
+        resource_type=resource_type(resource, "resourceType"),
         resource_name=text(resource, "resourceName"),
         provisioning_state=state,
         timestamp=text(properties, "timestamp"),

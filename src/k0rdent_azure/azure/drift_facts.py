@@ -14,7 +14,7 @@ from k0rdent_azure.azure import drift_properties
 from k0rdent_azure.azure.drift_properties import Body, Facts
 from k0rdent_azure.azure.drift_values import Fact, exact, option, place, references, tag, word
 from k0rdent_azure.azure.incarnations import number
-from k0rdent_azure.azure.reading import mapping, mappings, text, texts
+from k0rdent_azure.azure.reading import mapping, mappings, provisioning_state, resource_type, text, texts
 from k0rdent_azure.azure.tags import MARKS, TAG_HOST
 
 GROUP = "Microsoft.Resources/resourceGroups"
@@ -67,13 +67,13 @@ class ResourceFacts:
 
 def flatten(body: Body) -> list[ResourceFacts]:
     """A resource, and its children where they live in it (rules, subnets), from a body with id, type and name."""
-    type_ = text(body, "type")
+    type_ = resource_type(body)
     id_, properties = text(body, "id"), mapping(body, "properties")
     reader = _READERS.get(type_.lower())
     fields = {**_common(body), **(reader(properties) if reader else {})}
-    if type_.lower() == VM.lower():
+    if type_ == VM:
         fields["zone"] = exact(_first(body.get("zones")))
-    if type_.lower() == ADDRESS.lower():
+    if type_ == ADDRESS:
         fields["sku"] = option(text(mapping(body, "sku"), "name"), "Basic")
     own = ResourceFacts(id_, type_, text(body, "name"), fields, number(type_, body))
     return [own, *_children(id_, type_, properties)]
@@ -82,9 +82,9 @@ def flatten(body: Body) -> list[ResourceFacts]:
 def listed(body: Body) -> ResourceFacts:
     """A resource as the list of a whole group shows it: what it is, where, its tags, and a disk's VM."""
     fields = _common(body)
-    if text(body, "type").lower() == DISK.lower():
+    if resource_type(body) == DISK:
         fields["managed_by"] = references([text(body, "managedBy")])
-    return ResourceFacts(text(body, "id"), text(body, "type"), text(body, "name"), fields)
+    return ResourceFacts(text(body, "id"), resource_type(body), text(body, "name"), fields)
 
 
 def _common(body: Body) -> Facts:
@@ -93,19 +93,19 @@ def _common(body: Body) -> Facts:
         for name, value in texts(body, "tags").items()
         if name.lower() not in MARKS
     }
-    state = text(mapping(body, "properties"), "provisioningState") or text(body, "provisioningState")
+    state = provisioning_state(body)
     told: Facts = {"provisioning_state": word(state)} if state else {}
     return {"location": place(text(body, "location")), **told, **tags}
 
 
 def _children(id_: str, type_: str, properties: Body) -> list[ResourceFacts]:
     found: list[ResourceFacts] = []
-    if type_.lower() == SECURITY_GROUP.lower():
+    if type_ == SECURITY_GROUP:
         for rule in mappings(properties, "securityRules"):
             name = text(rule, "name")
             facts = drift_properties.rule(mapping(rule, "properties"))
             found.append(ResourceFacts(f"{id_}/securityRules/{name}", RULE, name, facts))
-    if type_.lower() == NETWORK.lower():
+    if type_ == NETWORK:
         for subnet in mappings(properties, "subnets"):
             name = text(subnet, "name")
             facts = drift_properties.subnet(mapping(subnet, "properties"))

@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from k0rdent_azure.config.regions import squeezed
+
 #: All of these let every IPv4 address in, and a deployment has no others.
 _ANYWHERE = frozenset({"*", "any", "0.0.0.0/0"})
 
@@ -46,7 +48,7 @@ def flag(value: bool) -> Fact:
 
 def place(value: str) -> Fact:
     """A region by name or by display name (`South East Asia`)."""
-    return Fact(value, value.replace(" ", "").lower())
+    return Fact(value, squeezed(value))
 
 
 def references(values: Iterable[str]) -> Fact:

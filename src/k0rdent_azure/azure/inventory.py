@@ -11,7 +11,16 @@ from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.incarnations import TOLD_APART, incarnation
 from k0rdent_azure.azure.outcome import Accepted, accepted, finish
-from k0rdent_azure.azure.reading import mapping, mappings, text, texts
+from k0rdent_azure.azure.reading import (
+    mapping,
+    mappings,
+    power_word,
+    provisioning_state,
+    resource_type,
+    spelled,
+    text,
+    texts,
+)
 from k0rdent_azure.errors import AzureRequestError
 
 #: Cloud seconds for tags that Azure sets later than it answers.
@@ -107,7 +116,7 @@ async def group_vm_statuses(client: ArmClient, subscription: str, group: str) ->
 
 def status_of(item: Mapping[str, object]) -> VmStatusView:
     """The condition of a VM from a body with its instance view."""
-    state = text(mapping(item, "properties"), "provisioningState") or _code(item, "ProvisioningState")
+    state = provisioning_state(item) or _code(item, "ProvisioningState")
     return VmStatusView(text(item, "id"), state, _power_state(item))
 
 
@@ -116,7 +125,7 @@ def _code(item: Mapping[str, object], kind: str) -> str:
     for status in mappings(mapping(mapping(item, "properties"), "instanceView"), "statuses"):
         first, _, rest = text(status, "code").partition("/")
         if first.lower() == kind.lower():
-            return rest.partition("/")[0].capitalize()
+            return spelled(rest.partition("/")[0])
     return ""
 
 
@@ -141,13 +150,9 @@ async def _power_states(client: ArmClient, subscription: str) -> dict[str, str]:
 
 
 def _power_state(item: Mapping[str, object]) -> str:
-    """From `instanceView.statuses[]`, whose codes are `PowerState/running` and the like."""
-    view = mapping(mapping(item, "properties"), "instanceView")
-    for status in mappings(view, "statuses"):
-        code = text(status, "code")
-        if code.lower().startswith("powerstate/"):
-            return text(status, "displayStatus") or f"VM {code.split('/', 1)[1]}"
-    return ""
+    """Azure's display text, which follows from the word in the code and has only one spelling there."""
+    word = power_word(item)
+    return f"VM {word}" if word else ""
 
 
 def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
@@ -156,7 +161,7 @@ def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
     return VmView(
         name=text(item, "name"),
         id=text(item, "id"),
-        provisioning_state=text(properties, "provisioningState"),
+        provisioning_state=provisioning_state(item),
         power_state=power.get(text(item, "id").lower(), ""),
         size=text(mapping(properties, "hardwareProfile"), "vmSize"),
         zone=str(zones[0]) if isinstance(zones, list) and zones else "",
@@ -241,8 +246,8 @@ async def group_resources(client: ArmClient, subscription: str, group: str) -> l
         ResourceView(
             id=text(item, "id"),
             name=text(item, "name"),
-            type=text(item, "type"),
-            provisioning_state=text(item, "provisioningState"),
+            type=resource_type(item),
+            provisioning_state=provisioning_state(item),
             tags=texts(item, "tags"),
             managed_by=text(item, "managedBy"),
             created=text(item, "createdTime"),

@@ -9,6 +9,7 @@ import msgspec
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.config.regions import squeezed
 
 _VMS = "virtualMachines"
 
@@ -64,28 +65,29 @@ def _size(item: Mapping[str, object], location: str) -> VmSize | None:
         generations=tuple(told.get("HyperVGenerations", "").split(",")),
         zones=tuple(sorted(zone for zone in _zones(item, location) if zone not in refused)),
         offered=not _is_restricted(item, location),
-        spot=told.get("LowPriorityCapable") == "True",
+        spot=told.get("LowPriorityCapable", "").lower() == "true",
     )
 
 
 def _zones(item: Mapping[str, object], location: str) -> Iterator[str]:
     for info in mappings(item, "locationInfo"):
         zones = info.get("zones")
-        if text(info, "location").lower() == location.lower() and isinstance(zones, list):
+        if squeezed(text(info, "location")) == squeezed(location) and isinstance(zones, list):
             yield from (str(zone) for zone in zones)
 
 
 def _is_restricted(item: Mapping[str, object], location: str) -> bool:
     """Whether the whole region is closed to this subscription."""
     return any(
-        text(each, "type") == "Location" and _names(each, location) for each in mappings(item, "restrictions")
+        text(each, "type").lower() == "location" and _names(each, location)
+        for each in mappings(item, "restrictions")
     )
 
 
 def _restricted_zones(item: Mapping[str, object], location: str) -> Iterator[str]:
     for each in mappings(item, "restrictions"):
         zones = mapping(each, "restrictionInfo").get("zones")
-        if text(each, "type") == "Zone" and _names(each, location) and isinstance(zones, list):
+        if text(each, "type").lower() == "zone" and _names(each, location) and isinstance(zones, list):
             yield from (str(zone) for zone in zones)
 
 
@@ -93,7 +95,7 @@ def _names(restriction: Mapping[str, object], location: str) -> bool:
     """Whether it is about this region; `values` holds the regions in both kinds of restriction."""
     info = mapping(restriction, "restrictionInfo")
     places = [*_texts(info.get("locations")), *_texts(restriction.get("values"))]
-    return not places or location.lower() in [place.lower() for place in places]
+    return not places or squeezed(location) in [squeezed(place) for place in places]
 
 
 def _texts(value: object) -> list[str]:

@@ -26,7 +26,7 @@ from k0rdent_azure.azure.drift_facts import (
 from k0rdent_azure.azure.drift_values import NOTHING, Fact, word
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import RESOURCES_QUERY, group_id, resource_group
-from k0rdent_azure.azure.reading import mapping, mappings, text, texts
+from k0rdent_azure.azure.reading import power_word, text, texts
 from k0rdent_azure.azure.tags import mark_of
 from k0rdent_azure.errors import AuthenticationError, AzureError, AzureRequestError
 from k0rdent_azure.state.finding import Unread
@@ -82,7 +82,7 @@ def _without_power(facts: Iterable[ResourceFacts], power: Mapping[str, Fact]) ->
     """VMs that the subscription's list passes over, as where rights reach no further: whether they run is not known."""
     for each in facts:
         made = each.fields.get("provisioning_state", NOTHING).key == word("Succeeded").key
-        if each.type.lower() == VM.lower() and each.key not in power and made:
+        if each.type == VM and each.key not in power and made:
             yield Unread(
                 what=f"the power state of {each.name}", reason="the subscription's list leaves it out"
             )
@@ -135,18 +135,11 @@ async def _read(read: tuple[str, Callable[[], Awaitable[Items]]]) -> Items | Unr
 
 
 def _power_states(found: Items) -> dict[str, Fact]:
-    """By VM id in lower case, from `instanceView.statuses[]`, whose codes are `PowerState/running` and the like."""
-    states: dict[str, Fact] = {}
-    for item in found:
-        view = mapping(mapping(item, "properties"), "instanceView")
-        for status in mappings(view, "statuses"):
-            kind, _, state = text(status, "code").partition("/")
-            if kind.lower() == "powerstate":
-                states[text(item, "id").lower()] = word(state)
-    return states
+    """By VM id in lower case."""
+    return {text(item, "id").lower(): word(state) for item in found if (state := power_word(item))}
 
 
 def _with_power(each: ResourceFacts, power: Mapping[str, Fact]) -> ResourceFacts:
-    if each.type.lower() != VM.lower() or each.key not in power:
+    if each.type != VM or each.key not in power:
         return each
     return replace(each, fields={**each.fields, "power_state": power[each.key]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -16,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from k0rdent_azure.azure import managed_identity
-from k0rdent_azure.azure.az_profile import profile_folder
+from k0rdent_azure.azure.az_profile import default_logins, profile_folder
 
 #: Real seconds for a tool to tell its version.
 _LIMIT = 10.0
@@ -148,29 +147,14 @@ def _credentials(cloud: str, environ: Mapping[str, str]) -> Iterator[str]:
                 yield f"environment variables ({name})"
     if managed_identity.asked_for(environ):
         yield "managed identity (environment)"
-    accounts = _az_accounts(profile_folder(environ))
-    users = sorted({user for where, user in accounts if where in (cloud, "")})
+    logins = default_logins(profile_folder(environ))
+    users = sorted({each.user for each in logins if each.user and each.is_of(cloud)})
     if users and shutil.which("az"):
         yield f"az login as {', '.join(users)}"
 
 
 def _az_clouds(folder: Path | None) -> Sequence[str]:
-    return sorted({where for where, _ in _az_accounts(folder) if where})
-
-
-def _az_accounts(folder: Path | None) -> Sequence[tuple[str, str]]:
-    """Cloud ("" if it is not told) and user of each login in az's profile; the file is its own and only read."""
-    if folder is None:
-        return []
-    try:
-        profile = json.loads(_text(folder / "azureProfile.json").lstrip("\ufeff") or "{}")
-        return [
-            (str(item.get("environmentName") or ""), str(item["user"]["name"]))
-            for item in profile["subscriptions"]
-            if item.get("isDefault")
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
+    return sorted({each.cloud for each in default_logins(folder) if each.cloud})
 
 
 def _ssh() -> Check:

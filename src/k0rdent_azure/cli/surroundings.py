@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import MutableMapping
 
+from k0rdent_azure.config.foreign import clean_variables
+
 #: Debian's word for the home folder of a user who has none: there is nothing in it, and nothing can be put there.
 NO_HOME = "/nonexistent"
 #: A screen of fewer or more columns or lines than these is a mistake, not a screen.
@@ -18,6 +20,7 @@ def settle(environ: MutableMapping[str, str]) -> None:
     close(environ)
     clear_sizes(environ)
     name_user(environ)
+    clean_variables(environ)
     os.umask(os.umask(0o077) & 0o077)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from k0rdent_azure.config import regions
+from k0rdent_azure.config.foreign import unquoted
 from k0rdent_azure.config.forms import is_uuid
 from k0rdent_azure.config.images import image_name, size_name
 
@@ -23,13 +24,6 @@ def uuid(text: str) -> str:
     """A UUID in small letters, without the quotes or braces that a shell or another program left around it."""
     name = unquoted(text).removeprefix("{").removesuffix("}").lower()
     return name if is_uuid(name) else text.strip()
-
-
-def unquoted(text: str) -> str:
-    """Without space around it, and without one pair of quotes, which `docker --env-file` and CI files keep."""
-    inner = text.strip()
-    quoted = len(inner) > 1 and inner[0] == inner[-1] and inner[0] in "\"'"
-    return inner[1:-1].strip() if quoted else inner
 
 
 #: By the path of the setting.

@@ -10,7 +10,7 @@ import msgspec
 from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.discovery import Discovery
 from k0rdent_azure.azure.incarnations import number
-from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.reading import mapping, mappings, provisioning_state, text
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import NETWORK, NIC, SECURITY_GROUP
 from k0rdent_azure.clock import Clock, azure_timestamp, timestamp
@@ -133,7 +133,7 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     vm.nic_id = next((id_ for each in nics if (id_ := text(each, "id")).lower().endswith(nic)), None)
     if vm.nic_id is not None:
         vm.nic_guid = _told_guid(found, NIC, plan.names.nic(host.name))
-    vm.provisioning_state = text(properties, "provisioningState") or None
+    vm.provisioning_state = provisioning_state(properties) or None
     vm.power_state = found.power.get(vm.id.lower()) or None
     vm.created_at = azure_timestamp(text(properties, "timeCreated"))
     vm.last_checked = now
@@ -166,7 +166,7 @@ def _status(found: Discovery, body: Mapping[str, object] | None, facts: HostFact
     power = found.power.get(text(body, "id").lower(), "")
     if power in WITHOUT_POWER:
         return "stopped"
-    if text(mapping(body, "properties"), "provisioningState") == "Failed":
+    if provisioning_state(body) == "Failed":
         # Nothing was ever on one that could not be made: it goes, and comes anew with keys that are known.
         return "deleting" if ended_badly and power != "VM running" else "failed"
     return "running" if power == "VM running" else "creating"

@@ -14,7 +14,7 @@ from k0rdent_azure.azure import attachments, inventory
 from k0rdent_azure.azure.deployments import DeploymentView
 from k0rdent_azure.azure.inventory import ResourceView
 from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, judge
-from k0rdent_azure.azure.reading import mapping, text, texts
+from k0rdent_azure.azure.reading import provisioning_state, texts
 from k0rdent_azure.azure.sight import NETWORK, SECURITY_GROUP, VM, Part, Sight
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, tag
 from k0rdent_azure.errors import StrangerError
@@ -94,7 +94,7 @@ async def _own(ctx: Context, seen: Sight, body: Mapping[str, object]) -> Found:
             resource_id=group,
             hint=_tag_hint(ctx, owner, group, texts(body, "tags")),
         )
-    if text(mapping(body, "properties"), "provisioningState").lower() == "deleting":
+    if provisioning_state(body) == "Deleting":
         return Found(seen, exists=True, deleting=True)
     judged = await ownership.verdicts(ctx, seen, seen.resources)
     return Found(seen, exists=True, foreign=_foreign(seen, judged))
