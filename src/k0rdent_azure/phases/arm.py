@@ -15,7 +15,7 @@ from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.outcome import Accepted
-from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.azure.reading import provisioning_state
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
 from k0rdent_azure.azure.tags import Mark
@@ -265,7 +265,7 @@ async def parts_left(ctx: Context, names: Collection[str]) -> list[ResourceView]
 async def group_state(ctx: Context) -> str | None:
     """The group's provisioning state, None if Azure says that there is no group any more: one request."""
     body = await inventory.resource_group(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
-    return None if body is None else text(mapping(body, "properties"), "provisioningState")
+    return None if body is None else provisioning_state(body)
 
 
 def group_id(ctx: Context) -> str:
