@@ -415,6 +415,7 @@ def test_commands_fit_a_deployment_into_a_group() -> None:
         error("ResourceGroupNotFound", "Resource group 'team' could not be found."), status=404, shared=True
     )
     assert "az group create --name team --location westeurope" in (gone.hint or "")
+    assert (gone.way, gone.places) == ("either", ("azure.resource_group",))
     locked = answered(error("ScopeLocked", LOCKED), status=409, shared=True)
     assert "az lock list --resource-group team" in (locked.hint or "")
 

@@ -14,7 +14,7 @@ class Advice:
 
     Neither names a command of this program: which one helps depends on what exists. `places` are the settings of
     k0rdent.yaml that could change. `{names}` are filled in from Azure's text and from where the request went.
-    `fix_in_group` is for a deployment into a group of the user's, who may have no rights beyond it.
+    `fix_in_group` and `way_in_group` are for a deployment into a group of the user's, who may have no rights beyond it.
     """
 
     family: str
@@ -23,6 +23,7 @@ class Advice:
     way: Way = "again"
     places: tuple[str, ...] = ()
     fix_in_group: str = ""
+    way_in_group: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ _GROUPS = (
             "it was deleted, or the subscription is another one: `az group list --subscription {subscription} "
             "--output table` lists the groups",
             "destroy",
+            ("azure.resource_group",),
             fix_in_group="create it: `az group create --name {group} --location {location} "
             "--subscription {subscription}`",
+            way_in_group="either",
         ),
         "ResourceGroupNotFound",
     ),

@@ -89,10 +89,9 @@ def explain(
     else:
         message = f"{lead}{detail or 'Azure gives no reason'} ({error.code})"
     fix = advice.fix_in_group if where.in_group and advice.fix_in_group else advice.fix
+    way = (where.in_group and advice.way_in_group) or advice.way
     placed = replace(error, target=resource) if resource else error
-    return Explanation(
-        message, fill(fix, placed, where, path), advice.family, advice.way, _places(advice, error)
-    )
+    return Explanation(message, fill(fix, placed, where, path), advice.family, way, _places(advice, error))
 
 
 def _advice(error: ArmError) -> Advice:
