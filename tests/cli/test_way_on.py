@@ -47,6 +47,12 @@ def test_each_way_ends_with_a_command_of_this_workspace(workspace: Workspace) ->
     )
 
 
+def test_what_was_set_on_the_command_line_is_set_again(workspace: Workspace) -> None:
+    error = refusal("change")
+    next_command_hint(error, workspace, "resume", overrides=["azure.tags.a=b c"])
+    assert (error.hint or "").endswith(f"then: {workspace.command('deploy')} --set 'azure.tags.a=b c'")
+
+
 def test_a_destroy_that_is_refused_is_repeated_whatever_a_deployment_would_need(workspace: Workspace) -> None:
     for way in ("change", "either", "replace", "again"):
         told = last_words(workspace, refusal(way), "destroy --yes")

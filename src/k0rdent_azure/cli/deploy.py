@@ -275,7 +275,8 @@ def drive(
     except K0rdentAzureError as error:
         # What was refused before anything was recorded leaves nothing to go on with.
         if begun or not isinstance(error, StateError | StrangerError):
-            next_command_hint(error, workspace, "resume --yes" if args.yes else "resume")
+            words = "resume --yes" if args.yes else "resume"
+            next_command_hint(error, workspace, words, overrides=getattr(args, "overrides", []))
         raise
     if show:
         show_result(workspace, as_json=args.json)

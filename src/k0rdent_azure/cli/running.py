@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.cloud import outside
 from k0rdent_azure.cli.workspace import Workspace
+from k0rdent_azure.command_line import shell_word
 from k0rdent_azure.errors import DeclinedError, InterruptedRunError, K0rdentAzureError, TerminatedRunError
 
 if TYPE_CHECKING:
@@ -175,8 +176,13 @@ def _handle_signals(task: asyncio.Future[None], interrupt: Interrupt, progress: 
         loop.add_signal_handler(signal.SIGHUP, on_hangup)
 
 
-def next_command_hint(error: K0rdentAzureError, workspace: Workspace, words: str) -> None:
-    """Give an interrupted or failed run the exact command that helps; `words` are the same command again."""
+def next_command_hint(
+    error: K0rdentAzureError, workspace: Workspace, words: str, *, overrides: Sequence[str] = ()
+) -> None:
+    """Give an interrupted or failed run the exact command that helps; `words` are the same command again.
+
+    `overrides` are the settings (`--set`) that a `deploy` was given.
+    """
     error.is_led = True
     if isinstance(error, InterruptedRunError | TerminatedRunError):
         error.hint = f"go on with: {workspace.command(words)}"
@@ -196,4 +202,5 @@ def next_command_hint(error: K0rdentAzureError, workspace: Workspace, words: str
         about=error.about,
         again=words,
         yes=" --yes" if "--yes" in words.split() else "",
+        overrides="".join(f" --set {shell_word(each)}" for each in overrides),
     ).told(fix)

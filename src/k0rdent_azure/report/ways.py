@@ -43,10 +43,14 @@ def onward(
     about: str | None = None,
     again: str = "resume",
     yes: str = "",
+    overrides: str = "",
 ) -> Onward:
-    """The way on. `command` completes a command line of the workspace, `again` is what failed, `yes` ` --yes` or ""."""
+    """The way on. `command` completes a command line of the workspace, `again` is what failed.
+
+    `yes` is ` --yes` or "", `overrides` the options of a `deploy` whose configuration was not all in the file.
+    """
     which = f" ({', '.join(places)})" if places else ""
-    deploy, destroy = command(f"deploy{yes}"), command(f"destroy{yes}")
+    deploy, destroy = command(f"deploy{yes}{overrides}"), command(f"destroy{yes}")
     anew = f", correct {FILE}{which}, then: {deploy}"
     otherwise = f"or, for another configuration: {destroy}{anew}"
     recreate = command(f"replace vm/{about}{yes}")
