@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import re
 import subprocess
 
+from k0rdent_azure.config.templates import render
+from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.state.codec import dump
 from tests.hints.place import Place
 from tests.hints.situations import CONFIG, EMPTY, situation
@@ -402,3 +405,98 @@ def an_option_of_another_fault(place: Place) -> None:
         expect=2,
     )
     place.follow("rehearse fault property-changed --help")
+
+
+@situation("cli/comparing.py: destroy")
+def nothing_is_left_to_compare(place: Place) -> None:
+    data = complete()
+    data["metadata"]["deployment_status"] = "destroyed"
+    place.state.write_bytes(dump(data))
+    place.tell("validate", expect=4)
+    place.accepts("destroy")
+
+
+@situation(
+    "state/identity.py: replace {}",
+    "state/identity.py: recover --rekey laptop",
+    "state/identity.py: recover --from-azure",
+    "state/identity.py: (event add)",
+    "state/identity.py: (resume)",
+    "state/identity.py: (destroy)",
+    "state/identity.py: (secrets)",
+)
+def values_that_are_not_set_by_hand(place: Place) -> None:
+    """Each names what does it instead."""
+    vm = "azure_resources.virtual_machines.k0s-worker-1"
+    refuse = functools.partial(place.tell, "state", "set", "--reason", "x", expect=2)
+    refuse(f"{vm}.host_key", "x")
+    place.accepts("replace vm/k0s-worker-1")
+    refuse(f"wireguard.peers.{LAPTOP}.private_key", "x")
+    place.accepts("recover --rekey laptop")
+    refuse("azure_resources.resource_group.id", "x")
+    place.accepts("recover --from-azure")
+    refuse("events", "[]")
+    place.short("event add", more=["note", "by hand"])
+    refuse("pending_operations", "{}")
+    refuse("azure_resources.resource_group.owned", "false")
+    refuse("metadata.secrets", "{}")
+
+
+@situation("state/intents.py: {intent.finish}")
+def something_is_pending(place: Place) -> None:
+    place.run("snapshot", "create")
+    place.run("event", "add", "note", "later")
+    data = complete()
+    data["pending_operations"] = {
+        "vm-removal": {"kind": "vm_removal", "target": "k0s-worker-1", "started_at": "2026-03-04T10:00:00Z"}
+    }
+    place.state.write_bytes(dump(data))
+    place.tell("rollback", "latest", "--yes", expect=4)
+    place.accepts("resume")
+
+
+@situation("state/intents.py: {REKEY.finish}")
+def the_workstation_has_no_key(place: Place) -> None:
+    data = complete()
+    data["wireguard"]["peers"][LAPTOP]["private_key"] = None
+    place.state.write_bytes(dump(data))
+    place.run("snapshot", "create")
+    place.run("state", "set", "azure_resources.virtual_machines.k0s-worker-1.size", "Standard_B2s", "--reason", "x")
+    place.tell("rollback", "latest", "--apply", "--yes", expect=4)
+    place.accepts("recover --rekey")
+
+
+@situation("state/rollback.py: snapshot list")
+def a_snapshot_of_another_deployment(place: Place) -> None:
+    place.run("snapshot", "create", "--reason", "theirs")
+    data = complete()
+    data["metadata"]["lineage"] = "00000000-0000-4000-8000-000000000002"
+    place.state.write_bytes(dump(data))
+    place.run("snapshot", "create", "--reason", "ours")
+    place.tell("rollback", _snapshot(place, "theirs"), "--yes", expect=4)
+    assert "ours" in place.follow("snapshot list")
+
+
+def _snapshot(place: Place, reason: str) -> str:
+    path = next(place.workspace.glob(f"deployment-state.snapshots/*{reason}*"))
+    return path.name.partition(".")[0]
+
+
+@situation("cli/main.py: {args.command}")
+def too_much_on_the_command_line(place: Place) -> None:
+    place.tell("status", "x", "y", expect=2)
+    assert "--json" in place.follow("status --help")
+
+
+@situation("cli/preflight.py: doctor", start=CONFIG)
+def a_machine_without_tools(place: Place) -> None:
+    path = place.workspace / "k0rdent.yaml"
+    path.write_text(render("minimal", cloud="AzureCloud"), encoding="utf-8")
+    tools = place.root / "tools"
+    tools.mkdir()
+    for name in ("sh", "env"):
+        (tools / name).symlink_to(f"/bin/{name}")
+    place.environ["PATH"] = f"{place.python}:{tools}"
+    place.tell("deploy", "--yes", expect=9)
+    assert not place.state.exists()
+    assert "k0sctl" in place.follow("doctor", expect=9)

@@ -36,12 +36,17 @@ class Place:
     #: What the product said, and the command line that made it say so.
     said: str = ""
     asked: tuple[str, ...] = ()
-    #: All that `tell` was told, with the commands as the source has them: without the workspace.
+    #: All that it said, with the commands as the source has them: without the workspace.
     heard: str = ""
 
     @property
     def workspace(self) -> Path:
         return self.root / AWKWARD
+
+    @property
+    def python(self) -> str:
+        """The folder of this Python, which the program is in, too."""
+        return str(Path(sys.executable).parent)
 
     @property
     def state(self) -> Path:
@@ -51,7 +56,7 @@ class Place:
     def env(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("K0RDENT_", "AZURE_"))}
         own = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.python}{os.pathsep}{os.environ['PATH']}",
             "K0RDENT_AZURE_REHEARSAL_SPEED": SPEED,
             "HOME": str(self.root / "home"),
             conscience.VARIABLE: os.environ[conscience.VARIABLE],
@@ -84,9 +89,11 @@ class Place:
     def _heard(self, told: Result, words: tuple[str, ...], expect: int) -> str:
         assert told.code == expect, f"{words}: exit {told.code}\n{told.out}\n{told.err}"
         self.said, self.asked = told.out + told.err, words
-        prefix = f"{PROGRAM} -C {shlex.quote(str(self.workspace))}"
-        self.heard += self.said.replace(prefix, PROGRAM)
+        self._remember(self.said)
         return self.said
+
+    def _remember(self, said: str) -> None:
+        self.heard += said.replace(f"{PROGRAM} -C {shlex.quote(str(self.workspace))}", PROGRAM)
 
     def follow(
         self, words: str, *, fills: Mapping[str, str] | None = None, more: Sequence[str] = (), expect: int = 0
@@ -103,6 +110,7 @@ class Place:
         said = done.out + done.err
         assert not _USAGE.search(done.err), f"refused: {command}\n{said}"
         assert done.code == expect, f"{command}: exit {done.code}, not {expect}\n{said}"
+        self._remember(said)
         return said
 
     def accepts(self, words: str) -> None:
@@ -134,6 +142,8 @@ class Place:
                 return command
             parts = shlex.split(command)
             if parts[0] == PROGRAM and first != PROGRAM:
+                if parts[1:] == shlex.split(words) and parts[-1] == "--help":
+                    return command
                 assert parts[1:3] == ["-C", str(self.workspace)], f"goes to another workspace: {command}"
                 if parts[3:][: len(shlex.split(words))] == shlex.split(words):
                     return command

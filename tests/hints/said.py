@@ -24,7 +24,13 @@ _SHORT = re.compile(
     rf"|\b(?:run|then|or) (?P<named>{'|'.join(COMMANDS)})(?= *(?:$|[;,.:)]| to | again\b| with\b| later\b))"
 )
 #: What says nothing of its own: it puts the program before words that others choose.
-_TRANSPARENT = {"cli/workspace.py", "cli/main.py: {__version__}", "report/progress.py"}
+_TRANSPARENT = {
+    "cli/workspace.py",
+    "cli/status.py: {''}",
+    "cli/status.py: status",
+    "cli/main.py: {__version__}",
+    "report/progress.py",
+}
 
 
 @dataclass(frozen=True, order=True)

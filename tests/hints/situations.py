@@ -20,19 +20,21 @@ class Situation:
     says: tuple[str, ...]
     start: Start
     play: Callable[[Place], None]
+    #: Resources of others that the commands are allowed to take (see tests/conscience.py).
+    harm: tuple[str, ...] = ()
 
 
 SITUATIONS: dict[str, Situation] = {}
 
 
 def situation(
-    *says: str, start: Start = STATE
+    *says: str, start: Start = STATE, harm: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Place], None]], Callable[[Place], None]]:
     """Register a function as the situation in which the product says `says`."""
 
     def register(play: Callable[[Place], None]) -> Callable[[Place], None]:
         assert play.__name__ not in SITUATIONS, play.__name__
-        SITUATIONS[play.__name__] = Situation(play.__name__, says, start, play)
+        SITUATIONS[play.__name__] = Situation(play.__name__, says, start, play, harm)
         return play
 
     return register

@@ -1,0 +1,162 @@
+"""Situations of a deployment: each begins with a copy of one that is finished, on a rehearsal cloud of its own."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+
+from tests.hints.place import AWKWARD, Place
+from tests.hints.situations import DEPLOYED, situation
+
+deployed = functools.partial(situation, start=DEPLOYED)
+YES = ["--yes"]
+
+
+def fault(place: Place, *words: str) -> None:
+    done = place.run("rehearse", "fault", *words)
+    assert done.code == 0, done.err
+
+
+def lose_the_state(place: Place, *more: str) -> None:
+    for pattern in ("deployment-state.*", *more):
+        for path in place.workspace.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@deployed("azure/drift_actions.py: validate --repair")
+def drift(place: Place) -> None:
+    fault(place, "rule-removed", "--rule", "AllowSSH")
+    place.tell("validate", expect=11)
+    place.follow("validate --repair", more=YES)
+    place.cured("critical")
+
+
+@deployed("cli/lost.py: destroy")
+def archived_without_asking(place: Place) -> None:
+    place.run("destroy", "--without-azure", "--yes")
+    place.tell("destroy", "--yes", expect=4)
+    place.follow("mv", more=YES)
+    assert "archived without asking" not in place.run("destroy", "--yes").err
+
+
+@deployed("cli/parting.py: destroy", "cli/parting.py: destroy --without-azure")
+def azure_cannot_be_asked(place: Place) -> None:
+    fault(place, "http", "--status", "503", "--always")
+    place.tell("destroy", "--yes", expect=6)
+    place.accepts("destroy --without-azure")
+    fault(place, "clear")
+    place.follow("destroy", more=YES)
+
+
+@deployed("cli/parting.py: {' '.join([words, *flags])}", harm=("somebodys",))
+def somebodys_resource_in_the_group(place: Place) -> None:
+    fault(place, "foreign-resource")
+    place.tell("destroy", "--yes", expect=6)
+    place.follow("destroy --delete-foreign", more=YES)
+    assert "no deployment" in place.run("status").err
+
+
+@deployed("cli/recover.py: recover --from-azure", "cli/recover_report.py: resume")
+def no_copy_is_left(place: Place) -> None:
+    text = place.state.read_bytes()
+    lose_the_state(place)
+    place.state.touch(mode=0o600)
+    place.state.write_bytes(text[:900])
+    place.tell("recover", expect=2)
+    place.follow("recover --from-azure", more=YES)
+    place.tell("status", expect=0)
+    lose_the_state(place)
+    place.tell("recover", "--from-azure", "--yes", expect=0)
+    place.follow("resume", more=YES)
+
+
+@deployed("phases/preparation.py: recover --rekey", "phases/rekey.py: replace {}")
+def the_workstations_key_is_lost(place: Place) -> None:
+    key = place.run("state", "get", "wireguard.peers.mylaptop.private_key", "--reveal").out.strip().strip('"')
+    lines = place.state.read_text(encoding="utf-8").splitlines(keepends=True)
+    place.state.write_text("".join(line for line in lines if key not in line), encoding="utf-8")
+    fault(place, "vm-stopped", "--vm", "k0s-worker-1")
+    place.run("status", "--refresh")
+    place.tell("resume", "--yes", expect=7)
+    place.follow("recover --rekey", more=YES, expect=7)
+    place.tell("recover", "--rekey", "--yes", expect=7)
+    place.follow("replace vm/k0s-worker-1", more=YES, expect=7)
+    place.cured("no SSH to k0s-worker-1")
+    assert place.run("resume", "--yes").code == 0
+
+
+@deployed(
+    "phases/rebuild_losses.py: recover --from-hosts",
+    "phases/preparation.py: recover --from-hosts",
+    "phases/preparation.py: replace {}",
+    "cli/recover_report.py: {first}",
+    "cli/recover_report.py: (resume)",
+    "cli/recover_hosts.py: resume",
+)
+def the_hosts_keys_are_lost(place: Place) -> None:
+    (place.workspace / "k0sctl-config" / "known_hosts").unlink()
+    lose_the_state(place)
+    place.tell("recover", "--from-azure", "--yes", expect=0)
+    place.accepts("recover --from-hosts")
+    place.tell("resume", "--yes", expect=7)
+    place.accepts("replace vm/k0s-controller")
+    place.follow("recover --from-hosts", more=["--trust-hosts"])
+    place.cured("rebuilt without them")
+    assert place.run("resume", "--yes").code == 0
+
+
+@deployed("phases/rebuild_losses.py: secrets encrypt --ssh-key")
+def the_history_is_lost(place: Place) -> None:
+    """Whether the keys in the state were encrypted is lost with it."""
+    home = place.root / "home" / ".ssh"
+    home.mkdir(parents=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "id_ed25519"], check=True)
+    lose_the_state(place)
+    place.tell("recover", "--from-azure", "--yes", expect=0)
+    place.follow("secrets encrypt --ssh-key")
+    assert "0 encrypted" not in place.run("secrets", "status").out
+
+
+@deployed("cli/running.py: {words}")
+def a_vm_that_cannot_be_allocated(place: Place) -> None:
+    fault(place, "vm-deleted", "--vm", "k0s-worker-1")
+    fault(place, "AllocationFailed", "--vm", "k0s-worker-1")
+    place.tell("resume", "--yes", expect=6)
+    place.follow("resume", more=[])
+    place.tell("status", expect=0)
+
+
+@deployed("phases/standing.py: recover --from-azure --take-over")
+def another_copy_went_on(place: Place) -> None:
+    other = Place(place.root / "other", {"K0RDENT_AZURE_REHEARSAL_DIR": str(place.workspace / ".rehearsal")})
+    shutil.copytree(place.workspace, other.root / AWKWARD, ignore=shutil.ignore_patterns(".rehearsal"))
+    assert other.run("replace", "vm/k0s-worker-1", "--yes").code == 0
+    place.tell("replace", "vm/k0s-worker-1", "--yes", expect=4)
+    place.follow("recover --from-azure --take-over", more=YES)
+    place.cured("workspace is behind")
+
+
+@deployed()
+def clusters_that_k0rdent_manages(place: Place) -> None:
+    fault(place, "child-cluster", "--resource", "eu-1")
+    place.tell("destroy", "--yes", expect=8)
+    place.follow("destroy --abandon-children", more=YES)
+    assert "no deployment" in place.run("status").err
+
+
+@deployed("phases/removal_check.py: destroy --without-azure")
+def the_groups_tags_are_gone(place: Place) -> None:
+    fault(place, "tags-removed")
+    place.tell("destroy", "--yes", expect=6)
+    place.follow("destroy --without-azure", more=YES)
+    assert "no deployment" in place.run("status").err
+
+
+@deployed()
+def a_damaged_state(place: Place) -> None:
+    place.run("event", "add", "note", "so that there is a backup")
+    place.state.write_bytes(place.state.read_bytes()[:900])
+    place.tell("resume", "--yes", expect=4)
+    place.follow("recover --from-backup", more=YES)
+    place.cured("unexpected end")
