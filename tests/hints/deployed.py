@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import shutil
-import subprocess
 
 from tests.hints.place import AWKWARD, Place
+from tests.hints.private_keys import own_ssh_key
 from tests.hints.situations import DEPLOYED, situation
 
 deployed = functools.partial(situation, start=DEPLOYED)
@@ -32,7 +32,7 @@ def drift(place: Place) -> None:
     place.cured("critical")
 
 
-@deployed("cli/lost.py: destroy")
+@deployed("cli/lost.py: destroy", long=True)
 def archived_without_asking(place: Place) -> None:
     place.run("destroy", "--without-azure", "--yes")
     place.tell("destroy", "--yes", expect=4)
@@ -71,7 +71,7 @@ def no_copy_is_left(place: Place) -> None:
     place.follow("resume", more=YES)
 
 
-@deployed("phases/preparation.py: recover --rekey", "phases/rekey.py: replace {}")
+@deployed("phases/preparation.py: recover --rekey", "phases/rekey.py: replace {}", long=True)
 def the_workstations_key_is_lost(place: Place) -> None:
     key = place.run("state", "get", "wireguard.peers.mylaptop.private_key", "--reveal").out.strip().strip('"')
     lines = place.state.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -93,6 +93,7 @@ def the_workstations_key_is_lost(place: Place) -> None:
     "cli/recover_report.py: {first}",
     "cli/recover_report.py: (resume)",
     "cli/recover_hosts.py: resume",
+    long=True,
 )
 def the_hosts_keys_are_lost(place: Place) -> None:
     (place.workspace / "k0sctl-config" / "known_hosts").unlink()
@@ -106,12 +107,10 @@ def the_hosts_keys_are_lost(place: Place) -> None:
     assert place.run("resume", "--yes").code == 0
 
 
-@deployed("phases/rebuild_losses.py: secrets encrypt --ssh-key")
+@deployed("phases/rebuild_losses.py: secrets encrypt --ssh-key", long=True)
 def the_history_is_lost(place: Place) -> None:
     """Whether the keys in the state were encrypted is lost with it."""
-    home = place.root / "home" / ".ssh"
-    home.mkdir(parents=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "id_ed25519"], check=True)
+    own_ssh_key(place)
     lose_the_state(place)
     place.tell("recover", "--from-azure", "--yes", expect=0)
     place.follow("secrets encrypt --ssh-key")
@@ -127,7 +126,7 @@ def a_vm_that_cannot_be_allocated(place: Place) -> None:
     place.tell("status", expect=0)
 
 
-@deployed("phases/standing.py: recover --from-azure --take-over")
+@deployed("phases/standing.py: recover --from-azure --take-over", long=True)
 def another_copy_went_on(place: Place) -> None:
     other = Place(place.root / "other", {"K0RDENT_AZURE_REHEARSAL_DIR": str(place.workspace / ".rehearsal")})
     shutil.copytree(place.workspace, other.root / AWKWARD, ignore=shutil.ignore_patterns(".rehearsal"))

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import json
-import os
 import re
-import subprocess
 
 from k0rdent_azure.config.templates import render
 from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.state.codec import dump
 from tests.hints.place import Place
+from tests.hints.private_keys import change, encrypt
 from tests.hints.situations import CONFIG, EMPTY, situation
 from tests.report.states import complete
 
 
-def change(place: Place, old: str, new: str) -> None:
-    """As an editor would, past the product."""
-    text = place.state.read_text(encoding="utf-8")
-    assert old in text, old
-    place.state.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
 def damage(place: Place) -> None:
     place.state.write_bytes(place.state.read_bytes()[:900])
-
-
-def run_lock(place: Place) -> str:
-    return str(place.workspace / ".deployment-state.yaml.run.lock")
-
-
-def left_elsewhere(place: Place) -> None:
-    """A run on another machine, of which nobody knows whether it ended."""
-    holder = {
-        "id": "0123456789ab",
-        "command": "deploy",
-        "host": "build-7",
-        "pid": 4711,
-        "user": "ann",
-        "since": "2026-03-04T10:00:00Z",
-        "boot": "another",
-    }
-    with open(run_lock(place), "w", encoding="utf-8") as file:  # noqa: PTH123
-        json.dump(holder, file)
-    os.chmod(run_lock(place), 0o600)  # noqa: PTH101
 
 
 @situation("config/document.py: init", start=EMPTY)
@@ -183,120 +154,6 @@ def list_without_snapshots(place: Place) -> None:
     place.tell("snapshot", "list", expect=0)
     place.short("snapshot create")
     place.cured("there are no snapshots")
-
-
-@situation("cli/lock.py: unlock {}")
-def lock_of_another_machine(place: Place) -> None:
-    left_elsewhere(place)
-    place.tell("lock", "show", expect=0)
-    place.follow("unlock")
-    place.cured("build-7")
-
-
-@situation("state/lock.py: unlock {}")
-def refused_by_another_machine(place: Place) -> None:
-    left_elsewhere(place)
-    place.tell("replace", "vm/k0s-worker-1", "--yes", expect=5)
-    place.follow("unlock")
-    assert "build-7" not in place.run("replace", "vm/none").err
-
-
-@situation("state/lock.py: lock show")
-def wrong_lock_id(place: Place) -> None:
-    place.tell("unlock", "1234", expect=4)
-    place.follow("lock show")
-    left_elsewhere(place)
-    place.tell("unlock", "1234", expect=4)
-    assert "0123456789ab" in place.follow("lock show")
-
-
-@situation("state/lock.py: status")
-def live_run(place: Place) -> None:
-    with open(run_lock(place), "w", encoding="utf-8") as file:  # noqa: PTH123
-        os.chmod(run_lock(place), 0o600)  # noqa: PTH101
-        fcntl.flock(file, fcntl.LOCK_EX)
-        place.tell("replace", "vm/k0s-worker-1", "--yes", expect=5)
-        assert "is running" in place.follow("status")
-
-
-@situation()
-def somebodys_file_as_run_lock(place: Place) -> None:
-    with open(run_lock(place), "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write("my notes\n")
-    place.tell("replace", "vm/none", "--yes", expect=4)
-    place.follow("mv")
-    place.cured("not a lock file", expect=2)
-
-
-@situation()
-def no_plain_lock(place: Place) -> None:
-    """Nothing else than a file can be locked: what stands in its place is in nobody's use."""
-    lock = place.workspace / ".deployment-state.yaml.lock"
-    lock.unlink(missing_ok=True)
-    os.mkfifo(lock)
-    place.tell("event", "add", "note", "anything", expect=4)
-    place.follow("rm")
-    place.cured("cannot open")
-
-
-@situation("state/storage.py: cp -RL {} {} && rm {} && mv {} {}")
-def snapshots_behind_a_link(place: Place) -> None:
-    place.run("snapshot", "create", "--reason", "before")
-    folder, away = place.workspace / "deployment-state.snapshots", place.root / "away"
-    folder.rename(away)
-    folder.symlink_to(away)
-    place.tell("snapshot", "create", expect=4)
-    place.follow("cp -RL")
-    place.cured("symbolic link")
-
-
-def encrypt(place: Place) -> None:
-    home = place.root / "home" / ".ssh"
-    home.mkdir(parents=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "id_ed25519"], check=True)
-    assert place.run("secrets", "encrypt", "--ssh-key").code == 0
-
-
-@situation("cli/secrets.py: secrets encrypt")
-def rotate_what_is_in_clear(place: Place) -> None:
-    home = place.root / "home" / ".ssh"
-    home.mkdir(parents=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "id_ed25519"], check=True)
-    place.tell("secrets", "rotate", "--ssh-key", expect=2)
-    place.follow("secrets encrypt --ssh-key")
-    place.cured("nothing to rotate")
-
-
-@situation(
-    "cli/secrets.py: mkdir -p ~/.config/k0rdent-azure && "
-    "ssh-keygen -t ed25519 -N '' -f ~/.config/k0rdent-azure/identity.txt"
-)
-def no_identity_here(place: Place) -> None:
-    stranger = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-    place.tell("secrets", "encrypt", "--recipient", stranger, expect=9)
-    place.follow("mkdir -p")
-    key = (place.root / "home/.config/k0rdent-azure/identity.txt.pub").read_text(encoding="utf-8").strip()
-    assert place.run("secrets", "encrypt", "--recipient", key).code == 0
-
-
-@situation("state/checks.py: secrets encrypt")
-def key_in_clear_among_encrypted_ones(place: Place) -> None:
-    key = next(line for line in place.state.read_text().splitlines() if "private_key:" in line)
-    encrypt(place)
-    sealed = next(line for line in place.state.read_text().splitlines() if "private_key:" in line)
-    change(place, sealed, key)
-    place.tell("state", "check", expect=0)
-    place.follow("secrets encrypt")
-    place.cured("stands in clear")
-
-
-@situation("cli/doctor.py: (secrets encrypt)")
-def doctor_of_keys_in_clear(place: Place) -> None:
-    encrypt(place)
-    assert place.run("secrets", "decrypt", "--yes").code == 0
-    place.tell("doctor", expect=0)
-    place.short("secrets encrypt", more=["--ssh-key"])
-    place.cured("in clear")
 
 
 @situation("state/identity.py: state set --help")
@@ -453,17 +310,6 @@ def something_is_pending(place: Place) -> None:
     place.state.write_bytes(dump(data))
     place.tell("rollback", "latest", "--yes", expect=4)
     place.accepts("resume")
-
-
-@situation("state/intents.py: {REKEY.finish}")
-def the_workstation_has_no_key(place: Place) -> None:
-    data = complete()
-    data["wireguard"]["peers"][LAPTOP]["private_key"] = None
-    place.state.write_bytes(dump(data))
-    place.run("snapshot", "create")
-    place.run("state", "set", "azure_resources.virtual_machines.k0s-worker-1.size", "Standard_B2s", "--reason", "x")
-    place.tell("rollback", "latest", "--apply", "--yes", expect=4)
-    place.accepts("recover --rekey")
 
 
 @situation("state/rollback.py: snapshot list")

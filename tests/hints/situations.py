@@ -22,19 +22,21 @@ class Situation:
     play: Callable[[Place], None]
     #: Resources of others that the commands are allowed to take (see tests/conscience.py).
     harm: tuple[str, ...] = ()
+    #: Whether only `make test-all` plays it.
+    long: bool = False
 
 
 SITUATIONS: dict[str, Situation] = {}
 
 
 def situation(
-    *says: str, start: Start = STATE, harm: tuple[str, ...] = ()
+    *says: str, start: Start = STATE, harm: tuple[str, ...] = (), long: bool = False
 ) -> Callable[[Callable[[Place], None]], Callable[[Place], None]]:
     """Register a function as the situation in which the product says `says`."""
 
     def register(play: Callable[[Place], None]) -> Callable[[Place], None]:
         assert play.__name__ not in SITUATIONS, play.__name__
-        SITUATIONS[play.__name__] = Situation(play.__name__, says, start, play, harm)
+        SITUATIONS[play.__name__] = Situation(play.__name__, says, start, play, harm, long)
         return play
 
     return register
