@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from k0rdent_azure.report.event_tail import EventTail
+from k0rdent_azure.report.phase_rows import phase_rows
 from k0rdent_azure.report.progress import Progress
 from k0rdent_azure.report.progress_view import Frame, render, waiting_for
 from tests.report.states import Data, at, complete, creating, document, state
@@ -112,7 +113,7 @@ def screen(frame: Frame, *, height: int | None = None, at: float = 0.0, width: i
 
 
 def test_the_display_says_what_each_vm_does_and_what_is_waited_for() -> None:
-    frame = Frame(began=0.0)
+    frame = Frame()
     frame.show(state(creating()), at=0.0)
     frame.do("k0s-controller-2", "cloud-init running")
     frame.do("kcm", "installing")
@@ -128,23 +129,62 @@ def test_the_display_says_what_each_vm_does_and_what_is_waited_for() -> None:
 
 
 def test_the_current_phase_counts_in_cloud_seconds_on_top_of_earlier_runs() -> None:
-    frame = Frame(began=0.0)
+    frame = Frame()
     frame.show(state(creating()), at=100.0)
-    frame.show(state(creating()), at=101.0)
-    # 130 s before, and 2 real seconds at 60x.
-    assert "4m 10s" in screen(frame, at=102.0)
+    frame.show(state(spent(130.1)), at=101.0)
+    # 130 s before, and 1 real second at 60x.
+    assert "3m 10s" in screen(frame, at=102.0)
     frame.finish(at=103.0)
-    assert "5m 10s" in screen(frame, at=999.0)
+    assert "4m 10s" in screen(frame, at=999.0)
+
+
+def test_a_commit_does_not_count_the_phase_twice_and_the_clock_never_goes_back() -> None:
+    frame, seen = Frame(), []
+    frame.show(state(creating()), at=100.0)
+    for second in range(1, 60):
+        # Each commit records what the phase took until then: rounded, so now and then a little less than was shown.
+        frame.show(state(spent(130.0 + 60 * second - 0.04)), at=100.0 + second)
+        seen += [shown(frame, at=100.0 + second + part) for part in (0.0, 0.3, 0.6, 0.999)]
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(130.0 + 60 * 59.999, abs=0.1)
+
+
+def test_a_phase_that_a_killed_run_left_open_waits_until_this_run_comes_to_it() -> None:
+    frame = Frame()
+    left = creating()
+    frame.show(state(left), at=0.0)
+    assert shown(frame, at=5.0) == 130.0
+    earlier = creating()
+    earlier["metadata"]["deployment_phase"] = "preparation"
+    frame.show(state(earlier), at=5.0)
+    assert shown(frame, at=9.0) == 130.0
+    frame.show(state(spent(130.0)), at=9.0)
+    frame.show(state(spent(130.6)), at=9.01)
+    assert shown(frame, at=10.01) == pytest.approx(190.6)
+
+
+def spent(seconds: float) -> Data:
+    """While VMs boot, with what the phase took until the last commit."""
+    data = creating()
+    data["phases"]["vm_creation"]["seconds"] = seconds
+    return data
+
+
+def shown(frame: Frame, *, at: float) -> float:
+    """Cloud seconds of the phase that creates VMs, as the display has them."""
+    assert frame.state is not None
+    (row,) = [each for each in phase_rows(frame.state) if each.name == "vm_creation"]
+    return frame.seconds(row, at) or 0.0
 
 
 def test_a_finished_phase_shows_what_it_took() -> None:
-    frame = Frame(began=0.0)
+    frame = Frame()
     frame.show(state(complete()), at=0.0)
     assert "7m 13s" in screen(frame, at=50.0)
 
 
 def test_what_is_waited_for() -> None:
-    frame = Frame(began=0.0)
+    frame = Frame()
     assert waiting_for(frame) == "the current step"
     data = creating()
     data["pending_operations"] = {}
@@ -162,7 +202,7 @@ def test_many_vms_fit_the_screen_and_the_busy_ones_are_shown() -> None:
     vms = data["azure_resources"]["virtual_machines"]
     for index in range(3, 51):
         vms[f"k0s-worker-{index}"] = vms["k0s-worker-1"]
-    frame = Frame(began=0.0)
+    frame = Frame()
     frame.show(state(data), at=0.0)
     frame.do("k0s-worker-37", "joining")
     text = screen(frame, height=24)

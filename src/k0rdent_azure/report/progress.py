@@ -42,7 +42,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._is_live = not quiet and self._stream.isatty()
-        self._frame = Frame(began=time.monotonic())
+        self._frame = Frame()
         self._tail = EventTail()
         self._live: Live | None = None
         self._picture = picture

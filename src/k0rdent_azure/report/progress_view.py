@@ -31,23 +31,25 @@ _WAITING = {
 
 
 class Frame:
-    """What the display knows; `at` and `began` are readings of one monotonic clock, in real seconds."""
+    """What the display knows; every `at` is a reading of one monotonic clock, in real seconds."""
 
-    def __init__(self, *, began: float) -> None:
+    def __init__(self) -> None:
         self.state: State | None = None
         self.activities: dict[str, str] = {}
         self.notices: list[str] = []
         self.stopping = False
-        self._phase = ""
-        self._phase_since = began
+        self._found: State | None = None
+        self._committed = 0.0
+        self._shown: dict[str, float] = {}
         self._ended: float | None = None
 
     def show(self, state: State, *, at: float) -> None:
-        """Take the newest state; a change of phase restarts that phase's clock."""
-        if state.metadata.deployment_phase != self._phase:
-            self._phase, self._phase_since = state.metadata.deployment_phase, at
+        """Take the newest state, which was committed at `at`."""
+        if self._found is None:
+            self._found = state
+        if self.state is not None and state.metadata.deployment_phase != self.state.metadata.deployment_phase:
             self.activities = {}
-        self.state = state
+        self.state, self._committed = state, at
 
     def do(self, resource: str, text: str) -> None:
         """Note what is done with a resource; empty: nothing."""
@@ -75,10 +77,32 @@ class Frame:
     def is_over(self) -> bool:
         return self._ended is not None
 
-    def elapsed(self, at: float) -> float:
-        """Cloud seconds that the current phase has taken in this run so far."""
-        speed = (self.state.metadata.clock_speed if self.state else None) or 1.0
-        return max(0.0, (self._ended or at) - self._phase_since) * speed
+    def seconds(self, row: PhaseRow, at: float) -> float | None:
+        """Cloud seconds that a phase has taken: what is recorded, and of the phase that runs the time since then.
+
+        Every commit records the time of the phase that runs, so only what came after the last one is added. What was
+        shown once is never taken back: the record is rounded.
+        """
+        if self.state is None or not self._is_running(row):
+            return row.seconds
+        speed = self.state.metadata.clock_speed or 1.0
+        # The display's thread may have read the clock a moment before the commit.
+        since = max(0.0, (at if self._ended is None else self._ended) - self._committed)
+        told = max((row.seconds or 0.0) + since * speed, self._shown.get(row.name, 0.0))
+        self._shown[row.name] = told
+        return told
+
+    def _is_running(self, row: PhaseRow) -> bool:
+        """Whether this run works on the phase. What a run that died left as `in_progress` is on hold until it does."""
+        if self.state is None or self._found is None or row.status != "in_progress":
+            return False
+        phase = self.state.metadata.deployment_phase
+        if row.name != phase:
+            return False
+        found = self._found
+        return phase != found.metadata.deployment_phase or self.state.phases.get(phase) != found.phases.get(
+            phase
+        )
 
 
 def render(
@@ -119,9 +143,7 @@ def _requests(report: StatusReport) -> str:
 
 
 def _ticking(row: PhaseRow, frame: Frame, at: float) -> PhaseRow:
-    """The current phase with the time of this run on top of earlier runs'."""
-    if row.status == "in_progress" and frame.state and row.name == frame.state.metadata.deployment_phase:
-        row.seconds = (row.seconds or 0.0) + frame.elapsed(at)
+    row.seconds = frame.seconds(row, at)
     return row
 
 
