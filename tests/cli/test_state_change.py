@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from k0rdent_azure.cli.main import main
 from k0rdent_azure.cli.workspace import Workspace
 from k0rdent_azure.state.codec import dump, parse
+from k0rdent_azure.state.paths import parsed, shown
 from tests.report.states import complete, key
 
 WORKER = "azure_resources.virtual_machines.k0s-worker-1"
@@ -171,6 +174,10 @@ def test_the_engines_own_is_refused(folder: Path, owned: str, capsys: pytest.Cap
         (["set", "a.b", "1", "c"], "come in pairs"),
         (["set", "a..b", "1"], "is no path"),
         (["set", "", "1"], "is no path"),
+        (["set", 'a."b', "1"], "is no path"),
+        (["set", 'a."b"c', "1"], "is no path"),
+        (["set", "a[b]", "1"], "is no path"),
+        (["set", "a[0]b", "1"], "is no path"),
         (["set", "a", "-", "b", "-"], "only one VALUE"),
         (["set", "a", "[" * 5000 + "]" * 5000], "nested too deeply"),
         (["set", "a", "\udcff"], "not UTF-8"),
@@ -251,11 +258,55 @@ def test_unset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data(folder)["metadata"]["serial"] == 74
 
 
-def test_items_of_a_list_are_not_removed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert change(folder, "set", "notes.list", "[1, 2]") == 0
-    assert change(folder, "unset", "notes.list.0") == 4
-    assert "only whole lists" in capsys.readouterr().err
-    assert change(folder, "set", "notes.list.0", "5") == 4
+def test_items_of_a_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert change(folder, "set", "notes.list", '[1, {"a": 2}]') == 0
+    assert change(folder, "set", "notes.list.0", "5", "notes.list[1].a", "6") == 0
+    assert change(folder, "set", "notes.list[-]", "7", "notes.list.3", "8") == 0
+    assert data(folder)["notes"]["list"] == [5, {"a": 6}, 7, 8]
+    assert change(folder, "unset", "notes.list[2]") == 0
+    assert data(folder)["notes"]["list"] == [5, {"a": 6}, 8]
+    capsys.readouterr()
+    for wrong in ("notes.list.9", "notes.list.first", "notes.list[4]"):
+        assert change(folder, "set", wrong, "5") == 4
+        assert "it has 3 items, from 0" in capsys.readouterr().err
+    assert change(folder, "unset", "notes.list.3") == 4
+
+
+@pytest.mark.parametrize(
+    "written", ['notes."cost.center"', 'notes["cost.center"]', '"notes".["cost.center"]']
+)
+def test_a_key_that_holds_a_dot(folder: Path, written: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert change(folder, "set", written, "4711") == 0
+    assert data(folder)["notes"] == {"cost.center": 4711}
+    out = capsys.readouterr().out
+    assert out.startswith('notes."cost.center": ')
+    # What is shown can be given again.
+    assert main(["-C", str(folder), "state", "get", out.partition(": ")[0]]) == 0
+    assert capsys.readouterr().out == "4711\n"
+    assert data(folder)["events"][-1]["resource"] == 'notes."cost.center"'
+    assert change(folder, "unset", written) == 0
+    assert data(folder)["notes"] == {}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        '"metadata"."serial"',
+        '["metadata"].serial',
+        'metadata["\\u0073erial"]',
+        "events[0].action",
+        "events.-1.action",
+    ],
+)
+def test_no_spelling_of_a_path_reaches_what_the_engine_keeps(folder: Path, path: str) -> None:
+    before = data(folder)
+    assert change(folder, "set", path, "1") == 2
+    assert data(folder) == before
+
+
+@given(st.lists(st.text(min_size=1) | st.integers(0, 99).map(str), min_size=1))
+def test_every_path_that_is_shown_can_be_read_again(keys: list[str]) -> None:
+    assert parsed(shown(keys)) == keys
 
 
 def test_if_serial(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

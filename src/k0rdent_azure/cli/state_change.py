@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from k0rdent_azure.cli.redaction import REDACTED, redacted_at
 from k0rdent_azure.cli.state_words import Change, changes, refuse_identity, unicode_text
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import LockedError, StateConflictError, StateError, StateInvalidError, UsageError
+from k0rdent_azure.errors import LockedError, StateConflictError, StateInvalidError, UsageError
 
 if TYPE_CHECKING:
     from k0rdent_azure.state.lock import RunLock
@@ -93,11 +93,6 @@ def _apply(tx: Transaction, args: argparse.Namespace, asked: Sequence[Change]) -
 
 def _remove(tx: Transaction, change: Change) -> object:
     old = tx.by_path.get(change.keys)
-    if isinstance(tx.by_path.get(change.keys[:-1]), list):
-        raise StateError(
-            f"{change.path} is an item of a list; only whole lists can be changed",
-            hint=f"state set {'.'.join(change.keys[:-1])} '[…]' --reason …",
-        )
     tx.by_path.delete(change.keys)
     return old
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from k0rdent_azure.errors import UsageError
 from k0rdent_azure.state.identity import OWNED, identity_at
+from k0rdent_azure.state.paths import parsed, shown
 
 
 class Change:
@@ -19,8 +20,9 @@ class Change:
     __slots__ = ("keys", "new", "old", "path", "unknown")
 
     def __init__(self, path: str, new: object) -> None:
-        self.path = path
-        self.keys: tuple[str, ...] = tuple(path.split("."))
+        self.keys: tuple[str, ...] = tuple(parsed(path))
+        #: Of the keys, not as it was typed: what belongs to the engine is told by it.
+        self.path = shown(self.keys)
         self.old: object = None
         self.new = new
         self.unknown: list[str] = []
@@ -91,7 +93,7 @@ def _refuse_open_secret(change: Change) -> None:
     from k0rdent_azure.state.secrets import values_below
 
     for keys, _ in values_below(change.new, change.keys):
-        path = ".".join(map(str, keys))
+        path = shown(keys)
         if identity_at([str(key) for key in keys]) is not None:
             refuse_identity(path, [str(key) for key in keys])
         raise UsageError(
@@ -112,10 +114,6 @@ def refuse_identity(path: str, keys: Sequence[str]) -> None:
 
 def _refuse_path(change: Change) -> None:
     unicode_text(change.path, "a path")
-    if not all(change.keys):
-        raise UsageError(
-            f"{change.path!r} is no path", hint="keys with dots between them, such as wireguard.port"
-        )
     for owned, why in OWNED.items():
         if f"{change.path}.".startswith(f"{owned}."):
             raise UsageError(f"{change.path} belongs to the engine: {why}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from k0rdent_azure.nearest import nearest
 from k0rdent_azure.state.identity import fields_of, item_of
 from k0rdent_azure.state.model import State
+from k0rdent_azure.state.paths import shown
 
 #: How alike a key must be to one of the schema's to be taken for a slip; 1 is the same.
 LIKENESS = 0.75
@@ -51,4 +52,4 @@ def _inside(kind: object, value: object, path: list[str]) -> Iterator[UnknownKey
 
 
 def _unknown(path: Sequence[str], fields: Mapping[str, object]) -> UnknownKey:
-    return UnknownKey(".".join(path), nearest(path[-1], fields, likeness=LIKENESS))
+    return UnknownKey(shown(path), nearest(path[-1], fields, likeness=LIKENESS))

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from k0rdent_azure.state.paths import shown
 from k0rdent_azure.state.secrets import is_secret
 
 #: Stands where a private key would.
@@ -33,7 +34,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def path(self) -> str:
         """The dotted path."""
-        return ".".join(self.keys)
+        return shown(self.keys)
 
 
 def compare(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:
@@ -43,7 +44,7 @@ def compare(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change
 
 def changed_paths(old: Mapping[str, object], new: Mapping[str, object], *, limit: int) -> list[str]:
     """The dotted paths of the first `limit` differences."""
-    return [".".join(keys) for keys, _, _ in islice(_differences(old, new, ()), limit)]
+    return [shown(keys) for keys, _, _ in islice(_differences(old, new, ()), limit)]
 
 
 def event_count(data: Mapping[str, object]) -> int:

@@ -9,6 +9,7 @@ from functools import cached_property
 import msgspec
 
 from k0rdent_azure.errors import StateError, StateInvalidError
+from k0rdent_azure.state import paths
 from k0rdent_azure.state.codec import RECOVERY_HINT, parse
 from k0rdent_azure.state.migrations import is_newer_major, migrate
 from k0rdent_azure.state.model import Event, State
@@ -207,23 +208,22 @@ def load_state(data: object) -> State:
 
 
 def keys_of(path: StatePath) -> list[str | int]:
-    """`a.b.0` as ["a", "b", "0"]; list positions stay text until they meet a list."""
+    """`a.b.0` as ["a", "b", "0"] (`state.paths`); "" is the whole document. Raises UsageError."""
     if isinstance(path, str):
-        return [part for part in path.split(".") if part]
+        return [*paths.parsed(path)] if path else []
     return list(path)
 
 
 def lookup(data: object, path: StatePath) -> object:
     """The value at `path` in plain data. Raises StateError."""
-    here, walked = data, ""
-    for key in keys_of(path):
-        here = _step(here, key, walked)
-        walked = f"{walked}.{key}" if walked else str(key)
+    here, keys = data, keys_of(path)
+    for index, key in enumerate(keys):
+        here = _step(here, key, keys[:index])
     return here
 
 
-def _step(here: object, key: str | int, walked: str) -> object:
-    place = walked or "the document"
+def _step(here: object, key: str | int, above: Sequence[str | int]) -> object:
+    place = paths.shown(above) or "the document"
     if isinstance(here, dict):
         if str(key) in here:
             return here[str(key)]

@@ -9,6 +9,7 @@ import msgspec
 from k0rdent_azure.errors import StateError
 from k0rdent_azure.state.canonical import refuse_deep
 from k0rdent_azure.state.document import StatePath, keys_of, lookup
+from k0rdent_azure.state.paths import shown
 
 
 class Draft:
@@ -44,8 +45,22 @@ class Draft:
         keys, plain = keys_of(path), _plain(value)
         refuse_deep(plain, above=len(keys))
         *parents, last = keys
-        self.mapping(parents)[str(last)] = plain
+        there = self.get(parents) if parents and self.has(parents) else None
+        if isinstance(there, list):
+            self._set_item(parents, str(last), plain)
+        else:
+            self.mapping(parents)[str(last)] = plain
         self.changed = True
+
+    def _set_item(self, keys: Sequence[str | int], position: str, plain: object) -> None:
+        """Put an item into a list; `-`, or one more than there are, adds one at the end."""
+        items = self._container(keys)
+        assert isinstance(items, list)  # noqa: S101 - the caller looked
+        if position in ("-", str(len(items))):
+            items.append(plain)
+            return
+        lookup(items, [position])
+        items[int(position)] = plain
 
     def merge(self, path: StatePath, values: Mapping[str, object] | msgspec.Struct) -> None:
         """Put each of `values` beside what is at `path`. A struct's unset (None) fields are left alone."""
@@ -64,19 +79,30 @@ class Draft:
     def delete(self, path: StatePath) -> None:
         """Remove what is at `path`; nothing there is fine."""
         *parents, last = keys_of(path)
-        if self.has(parents) and isinstance(self.get(parents), dict) and self.has(path):
-            del self.mapping(parents)[str(last)]
-            self.changed = True
+        if not (self.has(parents) and self.has(path)):
+            return
+        here = self._container(parents)
+        if isinstance(here, list):
+            del here[int(last)]
+        else:
+            del here[str(last)]
+        self.changed = True
 
     def mapping(self, keys: Sequence[str | int]) -> dict[str, object]:
         """The mapping at `keys`, ours to change: it and every container on the way are copied, once."""
+        here = self._container(keys)
+        if not isinstance(here, dict):
+            raise StateError(f"{shown(keys)} is a list, not a mapping")
+        return here
+
+    def _container(self, keys: Sequence[str | int]) -> dict[str, object] | list[object]:
         here: dict[str, object] | list[object] = self.data
         for key in keys:
             inner = lookup(here, [key]) if isinstance(here, list) else here.get(str(key))
             if inner is None:
                 inner = {}
             if not isinstance(inner, dict | list):
-                raise StateError(f"{'.'.join(map(str, keys))}: {key} holds a value, not a mapping")
+                raise StateError(f"{shown(keys)}: {key} holds a value, not a mapping")
             if id(inner) not in self._own:
                 inner = inner.copy()
                 self._own[id(inner)] = inner
@@ -85,8 +111,6 @@ class Draft:
                 else:
                     here[str(key)] = inner
             here = inner
-        if not isinstance(here, dict):
-            raise StateError(f"{'.'.join(map(str, keys))} is a list, not a mapping")
         return here
 
 
