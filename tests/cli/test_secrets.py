@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docs.schema import JSON_SCHEMA
 
 from k0rdent_azure.cli.main import main
 from k0rdent_azure.errors import StateError
 from k0rdent_azure.state.age_identities import VARIABLE
 from k0rdent_azure.state.codec import dump, parse
 from k0rdent_azure.state.secrets import is_encrypted, secret_values
+from k0rdent_azure.state.secrets_standing import copies_in_clear
 from k0rdent_azure.state.storage import FileStorage
 from tests.cli.test_status import CONFIG
 from tests.report.states import complete
@@ -234,9 +236,50 @@ def test_status(state: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "not opened here" in capsys.readouterr().out
 
 
+#: 32 bytes in base64.
+WIREGUARD = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+PEM = "-----BEGIN OPENSSH PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        (f'private_key: "{WIREGUARD}"', True),
+        (f"private_key: {WIREGUARD}", True),
+        (f'{{"private_key":"{WIREGUARD}"}}', True),
+        ('{"private_key" : "' + WIREGUARD.replace("j", "\\/") + '"}', True),
+        (f"private_key:\n    '{WIREGUARD}'", True),
+        (f"private_key: >-\n    {WIREGUARD}", True),
+        (f"private_key: !!str {WIREGUARD}", True),
+        (f"private_key: &laptop {WIREGUARD}", True),
+        (f"host_private_key: |\n  {PEM}\n", True),
+        (f'host_private_key: "{PEM}\\n', True),
+        ('"private_key": {"type": "string"}', False),
+        ('private_key: "base64-encoded-private-key"', False),
+        ("private_key: <the key of the workstation>", False),
+        ("private_key: null\npublic_key: " + WIREGUARD, False),
+        ("private_key: ''\nhost_private_key: ~\npublic_key: " + WIREGUARD, False),
+        ('private_key: "age:YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNzaC1lZDI1NTE5IA=="', False),
+    ],
+)
+def test_what_is_taken_for_a_private_key(state: Path, text: str, holds: bool) -> None:
+    copy = state.with_name("deployment-state.yaml.rejected")
+    copy.write_text(text)
+    run(state, "secrets", "encrypt", "--ssh-key")
+    found = [str(path) for path in copies_in_clear(FileStorage(state))]
+    assert found == ([str(copy)] if holds else [])
+
+
+def test_the_products_own_schema_beside_the_state_holds_no_keys(state: Path) -> None:
+    schema = state.with_name("deployment-state.schema.json")
+    schema.write_text(JSON_SCHEMA.read_text(encoding="utf-8"))
+    run(state, "secrets", "encrypt", "--ssh-key")
+    assert list(copies_in_clear(FileStorage(state))) == []
+
+
 def test_copies_that_still_hold_keys_are_named(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = state.with_name("deployment-state.yaml.rejected")
-    copy.write_text("[broken\n  private_key: 'abc'\n")
+    copy.write_text(f"[broken\n  private_key: '{WIREGUARD}'\n")
     run(state, "secrets", "encrypt", "--ssh-key")
     assert f"{copy} still holds private keys in clear" in capsys.readouterr().err
     assert standing(state, capsys)["in_clear"] == [str(copy)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -171,10 +172,10 @@ def test_a_folder_is_no_identity_file(tmp_path: Path) -> None:
 
 
 def test_a_user_without_a_home_has_no_identities(monkeypatch: pytest.MonkeyPatch) -> None:
-    def homeless() -> Path:
-        raise RuntimeError("no home")
+    def nobody(uid: int) -> object:
+        raise KeyError(uid)
 
-    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
     identities = Identities(environ={})
     assert identities.files == []
     assert "no home folder" in identities.refusal("x").message

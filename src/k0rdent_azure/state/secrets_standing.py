@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from k0rdent_azure.state.document import Document
     from k0rdent_azure.state.storage import FileStorage
 
-#: A private key in clear in a text that need not be valid YAML: a value that is neither encrypted nor empty.
-_IN_CLEAR = re.compile(rb"private_key[\"']?[ \t]*:[ \t]*(?![\"']?age:|null\b|~|\"\"|'')[^\s#]")
+#: A private key in clear in a text that need not be valid YAML or JSON: PEM, or 32 bytes in base64, on the line of its
+#: name or below it. A schema's `"private_key": {`, a placeholder and an encrypted key are none.
+_IN_CLEAR = re.compile(
+    rb"private_key[\"']?\s*:\s*(?:[|>][-+\d]*\s*|[!&][^\s]*\s+)*[\"']?"
+    rb"(?:-----BEGIN|(?:[A-Za-z0-9+/]|\\/){42}[A-Za-z0-9+/]?=)"
+)
 
 
 class Reader(msgspec.Struct, kw_only=True):
