@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,3 +194,51 @@ def test_the_schema_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     schema = json.loads(capsys.readouterr().out)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert "Peer" in schema["$defs"]
+
+
+def test_one_wrong_prefix_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of 200 hosts, each with addresses that do not fit any more: a few lines, and all of them in JSON."""
+    document = crowded(200)
+    document["azure_resources"]["network"]["subnet"]["address_prefix"] = "10.240.128.0/20"
+    document["wireguard"]["network"] = "10.98.0.0/20"
+    path = tmp_path / "deployment-state.yaml"
+    path.write_bytes(dump(document))
+    path.chmod(0o600)
+    main(["-C", str(tmp_path), "state", "check", "--json"])
+    faults = json.loads(capsys.readouterr().out)["faults"]
+    main(["-C", str(tmp_path), "state", "check"])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(faults) > 200
+    assert len(lines) < 20
+    counted = [
+        int(found[1].replace(",", "")) for line in lines if (found := re.search(r"and ([\d,]+) more", line))
+    ]
+    assert sum(counted) + len([line for line in lines if "more of this kind" not in line]) >= len(faults)
+
+
+def crowded(hosts: int) -> Any:
+    document = complete()
+    vms, peers = document["azure_resources"]["virtual_machines"], document["wireguard"]["peers"]
+    for index in range(3, hosts):
+        name = f"k0s-worker-{index}"
+        vms[name] = {**vms["k0s-worker-1"], "private_ip": f"10.240.1.{index % 200 + 30}"}
+        peers[name] = {**peers["k0s-worker-1"], "ip": f"172.24.24.{index % 200 + 30}"}
+    return document
+
+
+def test_check_of_an_edited_segment_names_what_helps(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command takes the file, so `recover` would refuse: the hint must not send anybody there."""
+    with FileStore(folder / "deployment-state.yaml", clock=SystemClock()).transaction() as tx:
+        for index in range(600):
+            tx.event("complete", "looked", f"look {index}")
+    (segment, *_) = sorted((folder / "deployment-state.events").iterdir())
+    segment.chmod(0o600)
+    segment.write_bytes(segment.read_bytes().replace(b"look", b"lock", 1))
+    assert main(["-C", str(folder), "state", "check"]) == 4
+    told = capsys.readouterr().err
+    assert segment.name in told
+    assert "recover" not in told
+    assert "from a backup of the folder" in told
+    assert main(["-C", str(folder), "status"]) == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from k0rdent_azure.cli.deploy import report_changed_config
 from k0rdent_azure.cli.main import main
 from k0rdent_azure.cli.output import json_text
 from k0rdent_azure.cli.status import show_result
@@ -199,3 +200,30 @@ def test_a_terminal_of_another_encoding_gets_what_it_can_show(tmp_path: Path, en
     )
     assert done.returncode == 0, done.stderr
     assert b"+ completed" in done.stdout
+
+
+def test_a_flag_or_a_variable_is_no_change_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one given now, which is not taken, nor one that was given when the deployment was made."""
+    data = complete()
+    path = tmp_path / "k0rdent.yaml"
+    path.write_text(CONFIG)
+    data["metadata"]["config_digest"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    write(tmp_path, data)
+    workspace = Workspace(tmp_path)
+    report_changed_config(workspace, [])
+    assert capsys.readouterr().err == ""
+    report_changed_config(workspace, ["cluster.workers.count=7"])
+    assert capsys.readouterr().err == (
+        "not taken, because the deployment exists already: --set cluster.workers.count\n"
+    )
+    monkeypatch.setenv("K0RDENT_AZURE_CLUSTER_WORKERS_COUNT", "7")
+    report_changed_config(workspace, [])
+    told = capsys.readouterr().err
+    assert "K0RDENT_AZURE_CLUSTER_WORKERS_COUNT" in told
+    assert "was changed" not in told
+    assert status(tmp_path, capsys)["config"]["changed"] == []
+    assert main(["-C", str(tmp_path), "config", "show"]) == 0
+    captured = capsys.readouterr()
+    assert "was changed since" not in captured.out + captured.err

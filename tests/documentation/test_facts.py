@@ -172,7 +172,8 @@ def test_a_default_in_the_help_is_the_option_s() -> None:
 
 def test_a_flag_that_a_page_names_exists() -> None:
     known = {flag for each in parsers() for option in options(each) for flag in option.option_strings}
-    theirs = {"--kubeconfig", "--query", "--no-wait"}
+    # `--ye` is the example of what is no option.
+    theirs = {"--kubeconfig", "--query", "--no-wait", "--ye"}
     for where, text in documents().items():
         ours = "\n".join(
             line
@@ -200,7 +201,7 @@ def variables_read() -> set[str]:
 def test_every_variable_that_is_documented_is_read() -> None:
     """azure-identity and the proxies' variables are read by libraries; the settings' follow from their paths."""
     libraries = {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "HTTPS_PROXY", "NO_PROXY"}
-    libraries |= {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "REQUESTS_CA_BUNDLE"}
+    libraries |= {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "REQUESTS_CA_BUNDLE", "HOME"}
     rows = table(page_lines("scripting.md"), "| variable | what it does |")
     told = {name for row in rows for name in code_words(row[0]) if "<" not in name}
     assert told - libraries - {"…"} <= variables_read()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
+import yaml
 
 from k0rdent_azure.rehearsal import endpoint as rehearsal
 from tests.e2e.conftest import Product
@@ -36,10 +39,71 @@ def test_a_fresh_deployment_is_clean_and_stays_as_it_is(deployed: Product) -> No
     assert (told["verdict"], told["findings"], told["unread"]) == ("clean", [], [])
     assert (told["requests"], told["hosts"]) == (8, True)
     assert told["baseline"]
-    assert deployed.state_text() == before
+    assert_only_the_result_is_new(before, deployed.state_text())
     mine = deployed.requests()[asked:]
     assert len(mine) == 8
     assert {each["method"] for each in mine} == {"GET"}
+
+
+def assert_only_the_result_is_new(before: str, after: str) -> None:
+    """`validate` writes what it found, for `status`, and how many requests that took."""
+    was, now = (yaml.safe_load(text) for text in (before, after))
+    for document in (was, now):
+        for key in ("serial", "last_updated", "validation"):
+            document["metadata"].pop(key, None)
+        del document["api_calls"], document["event_history"]
+    assert [event["action"] for event in now["events"][len(was["events"]) :]] == ["validated"]
+    assert {**was, "events": []} == {**now, "events": []}
+
+
+def test_status_shows_what_was_found_and_when(deployed: Product) -> None:
+    deployed.run("validate", "--json", expect=CLEAN)
+    told = deployed.status()
+    assert told["health"] == {"verdict": "well", "problems": []}
+    assert (told["validation"]["verdict"], told["validation"]["outdated"]) == ("clean", False)
+    assert re.search(r"validation +✓ clean", deployed.run("status").out)
+    fault(deployed, "rule-removed", "--rule", "AllowWireGuard")
+    before = len(deployed.run("events", "--json").lines)
+    for _ in range(2):
+        deployed.run("validate", "--json", expect=DRIFT)
+    news = deployed.run("events", "--json").lines[before:]
+    assert [each["action"] for each in news] == ["validated"], "the same result twice is one event"
+    told = deployed.status()
+    assert (told["health"]["verdict"], told["validation"]["critical"]) == ("bad", 1)
+    assert re.search(
+        r"✗ completed +but the last validation found drift: 1 critical", deployed.run("status").out
+    )
+    # `validate --repair` looks again, and that is the last validation then.
+    deployed.run("validate", "--repair", "--yes", expect=CLEAN)
+    told = deployed.status()
+    assert (told["health"]["verdict"], told["validation"]["verdict"]) == ("well", "clean")
+
+
+WRONG = {
+    f"azure_resources.virtual_machines.{VM}.public_ip": "203.0.113.9",
+    f"azure_resources.virtual_machines.{VM}.private_ip": "10.240.1.99",
+    f"azure_resources.virtual_machines.{VM}.fqdn": "elsewhere.southeastasia.cloudapp.azure.com",
+    f"azure_resources.virtual_machines.{VM}.vm_size": "Standard_D2s_v5",
+    f"azure_resources.virtual_machines.{VM}.power_state": "VM deallocated",
+    f"wireguard.peers.{VM}.ip": "172.24.24.99",
+}
+
+
+def test_what_the_state_records_wrong_is_told_and_put_right(deployed: Product) -> None:
+    path = deployed.workspace / "deployment-state.yaml"
+    document = yaml.safe_load(path.read_text())
+    right = {}
+    for place, wrong in WRONG.items():
+        *keys, last = place.split(".")
+        section = functools.reduce(lambda found, key: found[key], keys, document)
+        right[place], section[last] = section[last], wrong
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    told = deployed.run("validate", "--json", expect=DRIFT).json
+    assert {each["resource"]: each["found"] for each in told["findings"]} == WRONG
+    assert {each["severity"] for each in told["findings"]} == {"warning", "info"}
+    synced = deployed.run("validate", "--sync", "--yes", "--json", expect=CLEAN).json
+    assert {each["path"]: each["new"] for each in synced["synced"]} == right
+    assert {place: deployed.state(place) for place in WRONG} == right
 
 
 def test_what_cannot_be_read_makes_it_incomplete(deployed: Product) -> None:
@@ -166,9 +230,10 @@ def test_reality_goes_into_the_state_as_one_change(deployed: Product) -> None:
         "public_ip",
     }
     assert deployed.state(f"azure_resources.virtual_machines.{VM}.status") == "stopped"
-    assert int(deployed.state("metadata.serial")) == serial + 1
+    # One for what there is, and one for the result of the look.
+    assert int(deployed.state("metadata.serial")) == serial + 2
     events = [each["action"] for each in deployed.run("events", "--json").lines]
-    assert events[-1] == "drift_synced"
+    assert events[-2:] == ["drift_synced", "validated"]
     again = deployed.run("validate", "--sync", "--yes", "--json", expect=DRIFT).json
     assert again["synced"] == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import msgspec
 import pytest
 import yaml
 
-from k0rdent_azure.report.model import StatusReport
+from k0rdent_azure.report.model import HealthRow, StatusReport
 from k0rdent_azure.report.next_step import next_without_state
 from k0rdent_azure.report.status import summary
 from k0rdent_azure.state.lock import Holder
@@ -205,3 +207,77 @@ def test_a_vm_that_is_down_is_the_next_thing_to_do(status: str) -> None:
     assert made.next.command == "k0rdent-azure resume"
     assert f"{names[0]} is {status}" in made.next.reason
     assert f"and {len(names) - 3} more" in made.next.reason
+
+
+def validated(data: Data, **counts: object) -> Data:
+    told = {"checked_at": at(70), "verdict": "drift", **counts}
+    return {**data, "metadata": {**data["metadata"], "validation": told}}
+
+
+def changed(data: Data, path: str, value: object) -> Data:
+    data = copy.deepcopy(data)
+    *keys, last = path.split("/")
+    functools.reduce(lambda found, key: found[key], keys, data)[last] = value
+    return data
+
+
+WORKER = "azure_resources/virtual_machines/k0s-worker-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "verdict", "said"),
+    [
+        (f"{WORKER}/status", "deleted", "bad", "k0s-worker-1 is gone"),
+        (f"{WORKER}/status", "stopped", "bad", "k0s-worker-1 is stopped"),
+        (f"{WORKER}/power_state", "VM deallocated", "bad", "k0s-worker-1 is deallocated"),
+        (f"{WORKER}/provisioning_state", "Failed", "doubtful", "the last change of k0s-worker-1 failed"),
+        ("k0s_cluster/workers/k0s-worker-1/k0s_status", "failed", "bad", "k0s failed on k0s-worker-1"),
+        ("k0s_cluster/status", "failed", "bad", "the cluster is failed"),
+        ("k0rdent/status", "installing", "bad", "k0rdent is installing"),
+        (
+            "wireguard/laptop_config/status",
+            "disconnected",
+            "doubtful",
+            "the VPN is disconnected on this machine",
+        ),
+        ("azure_resources/network/vnet/status", "deleted", "bad", "v is deleted"),
+        ("phases/vpn_setup/status", "interrupted", "doubtful", "not completed: vpn_setup"),
+        ("metadata/deployment_status", "in_progress", "doubtful", "the resume died"),
+    ],
+)
+def test_a_complete_deployment_is_well_only_if_nothing_is_known_to_be_wrong(
+    path: str, value: object, verdict: str, said: str
+) -> None:
+    assert report(complete()).health == HealthRow(verdict="well")
+    data = changed(complete(), path, value)
+    if path == "metadata/deployment_status":
+        data = changed(data, "metadata/run/ended_at", None)
+    told = report(data).health
+    assert told is not None
+    assert (told.verdict, [each.what for each in told.problems]) == (verdict, [said])
+
+
+def test_an_operation_of_unknown_outcome_is_a_doubt() -> None:
+    operation = {"kind": "k0sctl_apply", "target": "x", "started_at": at(1)}
+    told = report(changed(complete(), "pending_operations", {"k0sctl-apply": operation})).health
+    assert told is not None
+    assert (told.verdict, told.problems[0].what) == ("doubtful", "outcome unknown: k0sctl-apply")
+
+
+def test_the_last_validation_counts_until_a_run_begins() -> None:
+    told = report(validated(complete(), critical=1))
+    assert told.validation is not None
+    assert told.health is not None
+    assert (told.health.verdict, told.validation.outdated) == ("bad", False)
+    told = report(changed(validated(complete(), critical=1), "metadata/run/started_at", at(71)))
+    assert told.validation is not None
+    assert told.health == HealthRow(verdict="well")
+    assert told.validation.outdated
+    assert report(validated(complete(), info=3)).health == HealthRow(verdict="well")
+
+
+def test_a_commit_of_somebody_else_is_no_sign_of_life() -> None:
+    data = changed(creating(), "metadata/run/last_seen", at(20))
+    told = report(changed(data, "metadata/last_updated", at(90))).run
+    assert told.died
+    assert told.last_sign_of_life == at(20)

@@ -48,7 +48,7 @@ WITHOUT_EDITOR = {
 #: Given as values of a field, whole.
 GIVEN_WHOLE = {model.ChildCluster}
 #: Made, and removed, as a whole only: their fields belong together.
-PUT_ONLY = {model.Failure, model.Baseline}
+PUT_ONLY = {model.Failure, model.Baseline, model.LastValidation}
 
 VM = "k0s.worker.1"
 #: One editor of each section; names hold dots where names are free.
@@ -56,6 +56,7 @@ SECTIONS: dict[str, Callable[[Sections], AnyEditor]] = {
     "metadata": lambda tx: tx.metadata,
     "metadata/run": lambda tx: tx.run,
     "metadata/failure": lambda tx: tx.failure,
+    "metadata/validation": lambda tx: tx.validation,
     "phases/vpn_setup": lambda tx: tx.phase("vpn_setup"),
     "api_calls": lambda tx: tx.api_calls,
     "durations": lambda tx: tx.durations,
@@ -141,6 +142,7 @@ SAMPLES: list[object] = [
     7,
     2.5,
     "text",
+    "clean",
     *("preparation", "completed", "failed", "deleted", "pending", "ready", "created", "running", "generated"),
     *("verified", "connected", "subscription", "controller", "done", "not_deployed", "not_installed"),
     b"bytes",

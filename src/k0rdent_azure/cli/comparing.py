@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from k0rdent_azure.cli.lost import no_deployment
 from k0rdent_azure.cli.running import confirm, snapshot_of
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import StateError
+from k0rdent_azure.errors import K0rdentAzureError, StateError
 
 if TYPE_CHECKING:
     from k0rdent_azure.config.model import IgnoreRule
@@ -63,6 +63,7 @@ async def _compare(
     run: str | None,
 ) -> Validation:
     from k0rdent_azure.phases.host_comparison import HostComparison, compare_hosts
+    from k0rdent_azure.phases.record_check import wrong_records
     from k0rdent_azure.phases.validation import again, down, validate
 
     ctx = looking(workspace, "validate")
@@ -77,7 +78,25 @@ async def _compare(
             compared = again(ctx.config, ctx.names, ctx.state, compared.found)
     finally:
         await ctx.close()
-    return _report(ctx.state, compared, hosts, rules, args, requests=requests, run=run, synced=synced)
+    records = wrong_records(ctx.config, ctx.names, ctx.state, compared, dns_suffix=ctx.outside.dns_suffix)
+    hosts.findings += records
+    told = _report(ctx.state, compared, hosts, rules, args, requests=requests, run=run, synced=synced)
+    if run is None and not args.dry_run:
+        _keep(ctx, told)
+    return told
+
+
+def _keep(ctx: Context, told: Validation) -> None:
+    """Write the result into the state, for `status`. That it cannot be written is said, and changes no verdict."""
+    from k0rdent_azure.cli.output import show_notice
+    from k0rdent_azure.phases.validation import keep
+    from k0rdent_azure.report.findings import kept
+
+    try:
+        keep(ctx, kept(told))
+    except (K0rdentAzureError, OSError) as error:
+        said = error.message if isinstance(error, K0rdentAzureError) else str(error.strerror)
+        show_notice(f"`status` will not show this result: it could not be written ({said})")
 
 
 def _say_if_behind(ctx: Context, state: State, compared: Comparison, args: argparse.Namespace) -> None:
@@ -126,8 +145,13 @@ def _sync(
     from k0rdent_azure.cli.output import show_notice
     from k0rdent_azure.cli.run_snapshot import snapshot_before
     from k0rdent_azure.phases.drift_sync import changes, record
+    from k0rdent_azure.phases.record_check import corrections
 
-    wanted = changes(ctx.names, ctx.state, compared.found)
+    suffix = ctx.outside.dns_suffix
+    wanted = [
+        *changes(ctx.names, ctx.state, compared.found),
+        *corrections(ctx.config, ctx.names, ctx.state, dns_suffix=suffix),
+    ]
     for each in wanted:
         show_notice(f"{each.path}: {each.old or 'unknown'} -> {each.new}")
     if wanted:

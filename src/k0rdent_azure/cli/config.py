@@ -105,7 +105,7 @@ def _deployed(
     workspace: Workspace, overrides: list[str]
 ) -> tuple[str, LoadedConfig, LoadedConfig | None, list[str], str]:
     """The snapshot that counts; the file's wishes beside it, if it can be read, and how they differ."""
-    from k0rdent_azure.config.snapshot import differs, load_snapshot, with_workspace_settings
+    from k0rdent_azure.config.snapshot import differs, load_snapshot, wishes, with_workspace_settings
 
     state = workspace.store().read().state
     name = state.metadata.deployment_id
@@ -118,8 +118,11 @@ def _deployed(
     except ConfigError as error:
         return name, snapshot, None, [], f"{notice} ({error.message}; see `config validate`)"
     changed = differs(wanted, state.configuration)
-    if changed:
-        notice = f"{notice}; {workspace.config_path.name} was changed since: {', '.join(changed)}"
+    told = wishes(wanted, changed, state.metadata.config_digest)
+    if told.file:
+        notice = f"{notice}; {workspace.config_path.name} was changed since: {', '.join(told.file)}"
+    if told.given:
+        notice = f"{notice}; not taken: {', '.join(told.given)}"
     return name, with_workspace_settings(snapshot, wanted), wanted, changed, notice
 
 

@@ -194,7 +194,7 @@ def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
     """Say which settings differ from the immutable snapshot, and that the snapshot is what counts."""
     from k0rdent_azure.cli.output import show_notice
     from k0rdent_azure.config.load import load, parse_overrides
-    from k0rdent_azure.config.snapshot import differs
+    from k0rdent_azure.config.snapshot import differs, wishes
     from k0rdent_azure.phases.correction import may_be_corrected
 
     if not workspace.config_path.is_file():
@@ -208,12 +208,15 @@ def report_changed_config(workspace: Workspace, overrides: list[str]) -> None:
         return
     state = workspace.store().read().state
     changed = differs(loaded, state.configuration)
-    if changed:
+    wanted = wishes(loaded, changed, state.metadata.config_digest)
+    if wanted.file:
         take = f"; to take it: {workspace.command('deploy')}" if may_be_corrected(state) else ""
         show_notice(
             f"{workspace.config_path.name} was changed since this deployment was created "
-            f"({', '.join(changed)}); the snapshot in the state counts{take}"
+            f"({', '.join(wanted.file)}); the snapshot in the state counts{take}"
         )
+    if wanted.given:
+        show_notice(f"not taken, because the deployment exists already: {', '.join(wanted.given)}")
 
 
 def drive(

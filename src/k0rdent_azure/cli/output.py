@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from k0rdent_azure.errors import Fault, K0rdentAzureError
@@ -80,9 +80,23 @@ def show_notice(text: str) -> None:
 
 
 def show_warnings(faults: Iterable[Fault]) -> None:
-    """Doubts that stop nothing, one a line, on stderr."""
-    for fault in faults:
-        _say([("warning: ", "yellow"), (clean(fault), "")])
+    """Doubts that stop nothing, one a line, on stderr; of many of one kind the first ones, and how many more."""
+    for _, line in _fault_lines(faults):
+        _say([("warning: ", "yellow"), (line, "")])
+
+
+def _fault_lines(faults: Iterable[Fault]) -> Iterator[tuple[Fault, str]]:
+    """A line for each fault that is shown, and one for the others of its kind."""
+    from k0rdent_azure.report.grouping import fault_kind, grouped, kind_of_place
+
+    for group in grouped(faults, fault_kind):
+        yield from ((fault, clean(fault)) for fault in group.shown)
+        if group.more:
+            last = group.shown[-1]
+            yield (
+                last,
+                clean(f"and {group.more:,} more of this kind, at {kind_of_place(last)} (--json has all)"),
+            )
 
 
 def show_error(error: K0rdentAzureError, *, as_json: bool) -> None:
@@ -92,10 +106,10 @@ def show_error(error: K0rdentAzureError, *, as_json: bool) -> None:
         sys.stderr.write(json_text({"error": _error_document(error, faults)}) + "\n")
         return
     _say([("error: ", "bold red"), (clean(error.message, lines=True), "")])
-    for fault in faults:
+    for fault, line in _fault_lines(faults):
         if len(faults) == 1 and str(fault) == error.message:
             continue
-        _say([("  " if fault.severity == "error" else "  warning: ", "yellow"), (clean(fault), "")])
+        _say([("  " if fault.severity == "error" else "  warning: ", "yellow"), (line, "")])
     if error.hint:
         _say([("hint: ", "bold cyan"), (clean(error.hint), "")])
 

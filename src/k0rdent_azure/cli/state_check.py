@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.cli.workspace import Workspace
-from k0rdent_azure.errors import StateInvalidError
+from k0rdent_azure.errors import StateError, StateInvalidError
 
 if TYPE_CHECKING:
     from k0rdent_azure.state.inspection import Inspection
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({"file": str(path), "valid": not errors, **counts, "faults": faults})
         return StateInvalidError.exit_code if errors else 0
     if errors:
-        raise StateInvalidError(f"{path} is not valid", faults=faults, hint=_good_copy(path))
+        raise StateInvalidError(f"{path} is not valid", faults=faults, hint=_hint(path, workspace))
     from k0rdent_azure.cli.output import show_warnings
     from k0rdent_azure.report.text import clean, plural
 
@@ -51,10 +51,20 @@ def inspect_file(path: Path) -> Inspection:
     return inspect(FileStorage(path))
 
 
-def _good_copy(path: Path) -> str | None:
-    """Names the newest version that can be read, if there is one."""
+def _hint(path: Path, workspace: Workspace) -> str | None:
+    """What helps: a copy, if commands refuse the workspace's own file; a trail that was edited stops no command."""
+    from k0rdent_azure.state.document import read_document
     from k0rdent_azure.state.recovery import newest_good_copy
     from k0rdent_azure.state.storage import FileStorage
 
-    copy = newest_good_copy(FileStorage(path))
-    return copy.hint if copy else None
+    try:
+        read_document(path.read_bytes(), source=str(path))
+    except (OSError, StateError):
+        if path.resolve() != workspace.state_path.resolve():
+            return None
+        copy = newest_good_copy(FileStorage(path))
+        return copy.hint if copy else None
+    return (
+        "commands go on working with this file: only its history was changed. Put the file that is named back as it "
+        "was, from a backup of the folder"
+    )

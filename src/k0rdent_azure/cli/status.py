@@ -153,10 +153,11 @@ def _changed_settings(workspace: Workspace, state: State) -> list[str]:
     if recorded is None or hashlib.sha256(data).hexdigest() == recorded:
         return []
     from k0rdent_azure.config.load import load
-    from k0rdent_azure.config.snapshot import differs
+    from k0rdent_azure.config.snapshot import differs, wishes
 
     try:
-        return differs(load(workspace.config_path, environ=os.environ), state.configuration)
+        loaded = load(workspace.config_path, environ=os.environ)
+        return wishes(loaded, differs(loaded, state.configuration), recorded).file
     except ConfigError:
         return ["it is no longer valid, see `config validate`"]
 

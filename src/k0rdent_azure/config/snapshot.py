@@ -8,7 +8,8 @@ with defaults; keys of another version are left alone.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -92,6 +93,28 @@ def differs(loaded: LoadedConfig, snapshot: Mapping[str, object]) -> list[str]:
     ]
     order = list(SETTINGS)
     return sorted(changed, key=lambda path: order.index(setting_of(path).path))
+
+
+def wishes(loaded: LoadedConfig, changed: Sequence[str], digest: str | None) -> Wishes:
+    """Who wants `changed`, what differs from the snapshot, otherwise: `digest` is of the file at creation.
+
+    While the file's bytes are the same, it was not changed: then an earlier flag or variable made the difference.
+    """
+    given = {path: loaded.sources[path] for path in changed if path in loaded.sources}
+    given = {path: source for path, source in given.items() if source.kind in ("flag", "variable")}
+    is_new = digest is None or loaded.digest != digest
+    return Wishes(
+        given=list(dict.fromkeys(source.where or path for path, source in given.items())),
+        file=[path for path in changed if path not in given] if is_new else [],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """`given` names flags and variables, `file` paths that the file wants otherwise since it was changed."""
+
+    given: list[str]
+    file: list[str]
 
 
 def _held(path: str, nested: Mapping[str, object]) -> bool:

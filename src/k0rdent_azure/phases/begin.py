@@ -229,6 +229,7 @@ def begin_run(
         user=user_name(),
         started_at=ctx.now,
     )
+    ctx.run_id = run.id
     with ctx.commit() as tx:
         if intent is not None:
             intent(tx)

@@ -87,6 +87,8 @@ class Context:
     interrupt: Interrupt
     command: str
     phase: PhaseName = "preparation"
+    #: The run that was begun here; None while nothing was begun, as by who only looks.
+    run_id: str | None = None
     #: Set while a phase's time is taken; each commit records it, so that a killed run loses little of it.
     stopwatch: Stopwatch | None = None
     #: What this run deleted, where resources are deleted one by one.
@@ -142,7 +144,14 @@ class Context:
             yield tx
             if self.stopwatch is not None:
                 tx.phase(self.phase).update(seconds=self.stopwatch.seconds)
+            self._sign_of_life(tx)
         self.observer.update(self.store.read())
+
+    def _sign_of_life(self, tx: Transaction) -> None:
+        """Say that this run lives, for who finds it dead; a commit of somebody else's says nothing of it."""
+        run = tx.run.now
+        if run is not None and run.id == self.run_id:
+            tx.run.update(last_seen=self.now)
 
     def need_confirmation(self, *steps: str) -> None:
         """Called before each change outside, with what it is. Raises UnconfirmedError if this run only looks."""

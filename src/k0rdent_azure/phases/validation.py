@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from k0rdent_azure.azure.drift import Found, compare
 from k0rdent_azure.azure.drift_baseline import Known
 from k0rdent_azure.azure.drift_facts import VM
@@ -16,10 +18,10 @@ from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StateError
 from k0rdent_azure.phases.baseline import known_of, wanted_of
-from k0rdent_azure.phases.context import Outside
+from k0rdent_azure.phases.context import Context, Outside
 from k0rdent_azure.phases.standing import is_behind
 from k0rdent_azure.state.finding import Finding
-from k0rdent_azure.state.model import State
+from k0rdent_azure.state.model import LastValidation, State
 
 #: What requests are counted under, in place of a phase.
 LEDGER_NAME = "validate"
@@ -58,6 +60,27 @@ def again(config: Config, names: Names, state: State, found: Found) -> Compariso
     known = known_of(state, there)
     findings = compare(there, found, known, not_yet=not_yet(names, state, there))
     return Comparison(there, found, known, findings)
+
+
+def keep(ctx: Context, result: LastValidation) -> None:
+    """Write what was found into the state; with an event only if it is another result than the last one."""
+    with ctx.commit() as tx:
+        before = tx.validation.now
+        tx.validation.put(result)
+        same = {"checked_at": result.checked_at}
+        if before is None or msgspec.structs.replace(before, **same) != result:
+            counts = [
+                f"{count} {name}"
+                for name, count in (
+                    ("critical", result.critical),
+                    ("warning", result.warning),
+                    ("info", result.info),
+                    ("not read", result.unread),
+                )
+                if count
+            ]
+            message = f"validation: {', '.join([result.verdict, *counts])}"
+            tx.event(tx.state.metadata.deployment_phase, "validated", message)
 
 
 def newer_change(names: Names, state: State, found: Found) -> Mark | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from k0rdent_azure.report.model import ClusterRow, K0rdentRow, NetworkRow, StatusReport, VpnRow
+from k0rdent_azure.report.model import ClusterRow, K0rdentRow, NetworkRow, StatusReport, ValidationRow, VpnRow
 from k0rdent_azure.report.text import age, ago, clean, plural, shorten
 from k0rdent_azure.report.theme import STYLES, Look, condition_of
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_FAULTS = 6
 _MOST_CHILDREN = 8
+#: A verdict of `validate` as a status of the schema, for its sign and colour.
+_VERDICTS = {"clean": "completed", "drift": "interrupted", "incomplete": "interrupted"}
 
 
 def facts(report: StatusReport, width: int, look: Look) -> RenderableType:
@@ -35,6 +37,8 @@ def facts(report: StatusReport, width: int, look: Look) -> RenderableType:
         _row(grid, look, "k0rdent", status=kcm.status, said=_k0rdent(kcm, look), seconds=kcm.age_seconds)
         for line in (*_components(kcm, look), *_children(kcm)):
             _more(grid, line)
+    if report.validation:
+        _validation(grid, report.validation, look)
     _calls(grid, report, look)
     for operation in report.pending_operations:
         target = clean(operation.target).rsplit("/", 1)[-1]
@@ -64,13 +68,40 @@ def _row(
     said: str,
     seconds: float | None,
     word: str | None = None,
+    shown: str | None = None,
 ) -> None:
+    """`word` stands for a fact without an age, `shown` for the status where that is no word of the schema."""
     from rich.text import Text
 
     condition = condition_of(status)
-    told = f"{look.sign(condition)} {clean(word or status).replace('_', ' ')}"
+    told = f"{look.sign(condition)} {clean(word or shown or status).replace('_', ' ')}"
     seen = "" if word is not None else age(seconds)
     grid.add_row(part, Text(told, STYLES[condition]), Text(said), Text(seen))
+
+
+def _validation(grid: Table, told: ValidationRow, look: Look) -> None:
+    """What the last validation found: no longer the truth where a run began since."""
+    counts = [
+        (told.critical, "critical"),
+        (told.warning, "warning"),
+        (told.info, "info"),
+        (told.ignored, "ignored"),
+    ]
+    said = [f"{count} {name}" for count, name in counts if count]
+    said += [f"{plural(told.unread, 'part')} not read"] if told.unread else []
+    said += ["with the hosts"] if told.hosts else []
+    said += ["before the last run: validate again"] if told.outdated else []
+    status = "pending" if told.outdated else _VERDICTS.get(told.verdict, "interrupted")
+    status = "failed" if told.critical and not told.outdated else status
+    _row(
+        grid,
+        look,
+        "validation",
+        status=status,
+        said=look.join(*said),
+        seconds=told.age_seconds,
+        shown=told.verdict,
+    )
 
 
 def _more(grid: Table, said: tuple[str, str]) -> None:

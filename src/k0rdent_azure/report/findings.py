@@ -8,9 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from k0rdent_azure.report.grouping import grouped
 from k0rdent_azure.report.text import clean, plural
 from k0rdent_azure.report.theme import STYLES, Condition, Look
 from k0rdent_azure.state.finding import SEVERITIES, Finding, Severity, Unread
+from k0rdent_azure.state.model import LastValidation
 
 Verdict = Literal["clean", "drift", "incomplete"]
 
@@ -55,11 +57,32 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     new: str | None = None
 
 
+def counts_of(told: Validation) -> dict[Severity, int]:
+    """How many findings there are of each severity."""
+    counts: dict[Severity, int] = dict.fromkeys(SEVERITIES, 0)
+    for each in told.findings:
+        counts[each.severity] += 1
+    return counts
+
+
+def kept(told: Validation) -> LastValidation:
+    """What the state keeps of it."""
+    counts = counts_of(told)
+    return LastValidation(
+        checked_at=told.checked_at,
+        verdict=told.verdict,
+        critical=counts["critical"],
+        warning=counts["warning"],
+        info=counts["info"],
+        ignored=len(told.ignored),
+        unread=len(told.unread),
+        hosts=told.hosts,
+    )
+
+
 def document(told: Validation) -> dict[str, object]:
     """The object that `--json` prints."""
-    counts: dict[str, int] = {
-        severity: sum(each.severity == severity for each in told.findings) for severity in SEVERITIES
-    }
+    counts: dict[str, int] = {str(name): count for name, count in counts_of(told).items()}
     plain = {name: getattr(told, name) for name in told.__struct_fields__}
     return {"verdict": told.verdict, "counts": {**counts, "ignored": len(told.ignored)}, **plain}
 
@@ -76,21 +99,56 @@ def lines(told: Validation, look: Look, *, show_ignored: bool) -> Iterator[Line]
 
 
 def _told(findings: Sequence[Finding], look: Look) -> Iterator[Line]:
-    for (type_, _), group in groupby(findings, key=lambda each: (each.type, each.resource)):
-        found = list(group)
-        condition = _CONDITIONS[found[0].severity]
-        kind = clean(type_).rpartition("/")[2]
-        yield [
-            (f"{look.sign(condition)} {found[0].severity}", STYLES[condition]),
-            (f"  {kind} ", ""),
-            (clean(found[0].name), "bold"),
-        ]
-        for each in found:
-            yield [("    ", ""), (_difference(each, look), "")]
-            yield [("      ", ""), (clean(each.action), "dim")]
-            if each.ignored is not None:
-                until = f" (until {clean(each.ignored.until)})" if each.ignored.until else ""
-                yield [("      ", ""), (f"ignored: {clean(each.ignored.reason)}{until}", "dim")]
+    resources = [list(group) for _, group in groupby(findings, key=lambda each: (each.type, each.resource))]
+    for group in grouped(resources, _said_of):
+        for found in group.shown:
+            yield from _of_resource(found, look)
+        if group.more:
+            kind = clean(group.shown[0][0].type).rpartition("/")[2]
+            yield [
+                ("  and the same of ", ""),
+                (f"{group.more:,} more {kind}", "bold"),
+                (" (--json has all)", "dim"),
+            ]
+
+
+def _said_of(found: Sequence[Finding]) -> tuple[object, ...]:
+    """What is said of a resource but for its own name: equal for all that drifted in the same way."""
+    name = found[0].name
+    return (
+        found[0].type,
+        *(
+            (
+                each.kind,
+                each.severity,
+                each.field,
+                each.ignored,
+                _without(name, each.expected),
+                _without(name, each.found),
+            )
+            for each in found
+        ),
+    )
+
+
+def _without(name: str, value: str | None) -> str:
+    return (value or "").replace(name, "*")
+
+
+def _of_resource(found: Sequence[Finding], look: Look) -> Iterator[Line]:
+    condition = _CONDITIONS[found[0].severity]
+    kind = clean(found[0].type).rpartition("/")[2]
+    yield [
+        (f"{look.sign(condition)} {found[0].severity}", STYLES[condition]),
+        (f"  {kind} ", ""),
+        (clean(found[0].name), "bold"),
+    ]
+    for each in found:
+        yield [("    ", ""), (_difference(each, look), "")]
+        yield [("      ", ""), (clean(each.action), "dim")]
+        if each.ignored is not None:
+            until = f" (until {clean(each.ignored.until)})" if each.ignored.until else ""
+            yield [("      ", ""), (f"ignored: {clean(each.ignored.reason)}{until}", "dim")]
 
 
 def _difference(each: Finding, look: Look) -> str:
@@ -104,11 +162,7 @@ def _difference(each: Finding, look: Look) -> str:
 
 def summary(told: Validation) -> str:
     """The verdict in one line."""
-    counts = [
-        f"{count} {severity}"
-        for severity in SEVERITIES
-        if (count := sum(each.severity == severity for each in told.findings))
-    ]
+    counts = [f"{count} {severity}" for severity, count in counts_of(told).items() if count]
     said = {
         "clean": "as it was deployed",
         "drift": f"drift: {', '.join(counts)}",

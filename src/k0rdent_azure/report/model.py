@@ -45,7 +45,7 @@ class HolderRow(msgspec.Struct, kw_only=True):
 class RunRow(msgspec.Struct, kw_only=True):
     """The newest run. `live`: it runs now (then `holder` says who); `died`: it ended without recording how.
 
-    `last_sign_of_life` is the last commit; `phase`, `step` and `pending` (names of pending operations) say
+    `last_sign_of_life` is the run's last commit; `phase`, `step` and `pending` (names of pending operations) say
     where the deployment stood then. `outcome` is null while a run lives, and stays so when it dies.
     """
 
@@ -264,6 +264,35 @@ class RefreshRow(msgspec.Struct, kw_only=True):
     error: str | None = None
 
 
+class ValidationRow(msgspec.Struct, kw_only=True):
+    """What `validate` found last. `outdated`: a run has begun since, which may have changed it."""
+
+    checked_at: str
+    age_seconds: float | None = None
+    outdated: bool
+    verdict: str
+    critical: int = 0
+    warning: int = 0
+    info: int = 0
+    ignored: int = 0
+    unread: int = 0
+    hosts: bool = False
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    """One thing that speaks against a deployment's health, in words; `severity` is `critical` or `warning`."""
+
+    severity: str
+    what: str
+
+
+class HealthRow(msgspec.Struct, kw_only=True):
+    """`verdict`: `well`, `doubtful` (only warnings), `bad`, or `unfinished` (nothing bad known, and not complete)."""
+
+    verdict: str
+    problems: list[Problem] = []
+
+
 class StatusReport(msgspec.Struct, kw_only=True):
     """Everything that `status` shows. `facts` maps each part to its age in seconds (null: never observed)."""
 
@@ -292,6 +321,9 @@ class StatusReport(msgspec.Struct, kw_only=True):
     facts: dict[str, float | None]
     #: Null where no refresh was asked for.
     refresh: RefreshRow | None = None
+    #: Null until `validate` has looked once.
+    validation: ValidationRow | None = None
+    health: HealthRow | None = None
 
     @property
     def vms_ready(self) -> int:

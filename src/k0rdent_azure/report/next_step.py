@@ -28,6 +28,7 @@ def run_row(state: State, now: datetime, holder: Holder | None) -> RunRow:
     working = metadata.deployment_status in ("in_progress", "destroying")
     # An end that is recorded is no death: a refused destroy, say, leaves `destroying` with its outcome.
     ended = run is not None and run.ended_at is not None
+    seen = (run.last_seen if run else None) or metadata.last_updated
     return RunRow(
         live=holder is not None,
         died=working and not ended and holder is None,
@@ -39,8 +40,8 @@ def run_row(state: State, now: datetime, holder: Holder | None) -> RunRow:
         started_at=run.started_at if run else None,
         ended_at=run.ended_at if run else None,
         outcome=run.outcome if run else None,
-        last_sign_of_life=metadata.last_updated,
-        age_seconds=age_of(metadata.last_updated, now),
+        last_sign_of_life=seen,
+        age_seconds=age_of(seen, now),
         phase=metadata.deployment_phase,
         step=record.step if record else None,
         pending=list(state.pending_operations),

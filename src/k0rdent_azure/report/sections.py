@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from k0rdent_azure.clock import parse_timestamp
 from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.report.model import (
@@ -17,6 +19,7 @@ from k0rdent_azure.report.model import (
     OperationRow,
     PeerRow,
     ResourceRow,
+    ValidationRow,
     VmRow,
     VpnRow,
 )
@@ -178,6 +181,18 @@ def failure(state: State, now: datetime) -> FailureRow | None:
         resource=found.resource,
         hint=found.hint,
         age_seconds=age_of(found.at, now),
+    )
+
+
+def validation(state: State, now: datetime) -> ValidationRow | None:
+    """What `validate` found last; a run that began since may have changed it."""
+    found, run = state.metadata.validation, state.metadata.run
+    if found is None:
+        return None
+    return ValidationRow(
+        **msgspec.structs.asdict(found),
+        age_seconds=age_of(found.checked_at, now),
+        outdated=run is not None and run.started_at > found.checked_at,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.report.health import health
 from k0rdent_azure.report.model import ConfigRow, StatusReport, VmRow
 from k0rdent_azure.report.next_step import PROGRAM, next_step, run_row
 from k0rdent_azure.report.phase_rows import phase_rows, progress
@@ -18,6 +19,7 @@ from k0rdent_azure.report.sections import (
     k0rdent,
     network,
     operations,
+    validation,
     vpn,
 )
 from k0rdent_azure.report.vms import vms
@@ -74,6 +76,8 @@ def summary(
         facts={},
     )
     report.facts = _facts(report, now)
+    report.validation = validation(state, now)
+    report.health = health(report)
     return report
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from k0rdent_azure.report import timeline
 from k0rdent_azure.report.facts_table import facts
-from k0rdent_azure.report.model import PhaseRow, StatusReport
+from k0rdent_azure.report.model import PhaseRow, Problem, StatusReport
 from k0rdent_azure.report.text import ago, clean, duration, plural
 from k0rdent_azure.report.theme import STYLES, Condition, Look, condition_of
 from k0rdent_azure.report.trouble import trouble
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Wider than this, lines are harder to follow, not easier.
 WIDEST = 132
 _LONGEST_BAR = 30
+#: What the headline of a completed deployment names of what is wrong; `--json` has all.
+MOST_PROBLEMS = 3
 
 
 def render(report: StatusReport, *, width: int, ascii_only: bool = False) -> RenderableType:
@@ -31,9 +33,9 @@ def render(report: StatusReport, *, width: int, ascii_only: bool = False) -> Ren
 
 
 def _parts(report: StatusReport, width: int, look: Look) -> Iterator[RenderableType]:
-    yield title(report.deployment_id, _place(report, look), f"written {ago(report.run.age_seconds)}", width)
+    yield title(report.deployment_id, _place(report, look), f"written {ago(report.facts['state'])}", width)
     yield _headline(report, look)
-    yield bar(report.progress.percent, _note(report), width, look)
+    yield bar(report.progress.percent, _note(report), width, look, is_well=_is_well(report))
     yield from trouble(report, look)
     yield heading("phases", width, look)
     yield phase_table(report.phases, look, halted=report.run.phase if report.run.died else None)
@@ -76,15 +78,15 @@ def heading(name: str, width: int, look: Look, right: str = "") -> RenderableTyp
     return Text.assemble("\n", (name, "bold"), " ", (rule, "bright_black"), (tail, "dim"), no_wrap=True)
 
 
-def bar(percent: int, note: str, width: int, look: Look) -> Text:
-    """Progress over the whole width, and what it means in figures."""
+def bar(percent: int, note: str, width: int, look: Look, *, is_well: bool = True) -> Text:
+    """Progress over the whole width, and what it means in figures; green only if all is done and well."""
     from rich.text import Text
 
     figures = f"  {percent:>3}%  {note}"
     room = max(10, width - len(figures))
     filled = room * percent // 100
     return Text.assemble(
-        (look.bar * filled, "green" if percent == 100 else "cyan"),
+        (look.bar * filled, "green" if percent == 100 and is_well else "cyan"),
         (look.rest * (room - filled), "bright_black"),
         (figures[:6], "bold"),
         (figures[6:], "dim"),
@@ -107,6 +109,10 @@ def _headline(report: StatusReport, look: Look) -> Text:
     return Text.assemble((f"{look.sign(condition)} {word}", style), (f"  {said}", ""))
 
 
+def _is_well(report: StatusReport) -> bool:
+    return report.health is None or report.health.verdict in ("well", "unfinished")
+
+
 def _standing(report: StatusReport, look: Look) -> tuple[Condition, str, str]:
     run, status = report.run, report.status
     if run.holder is not None:
@@ -123,7 +129,17 @@ def _standing(report: StatusReport, look: Look) -> tuple[Condition, str, str]:
         )
     ready = f"{report.vms_ready} of {plural(len(report.vms), 'VM')} ready" if report.vms else ""
     where = "" if status == "completed" else f"in {clean(run.phase)}"
-    return condition_of(status), status.replace("_", " "), look.join(where, ready)
+    condition = condition_of(status)
+    if condition == "good" and report.health is not None and report.health.problems:
+        condition = "bad" if report.health.verdict == "bad" else "halted"
+        where = _problems(report.health.problems)
+    return condition, status.replace("_", " "), look.join(where, ready)
+
+
+def _problems(problems: Sequence[Problem]) -> str:
+    shown = "; ".join(clean(each.what) for each in problems[:MOST_PROBLEMS])
+    more = f"; and {len(problems) - MOST_PROBLEMS} more" if len(problems) > MOST_PROBLEMS else ""
+    return f"but {shown}{more}"
 
 
 def phase_table(rows: Sequence[PhaseRow], look: Look, *, halted: str | None = None) -> RenderableType:

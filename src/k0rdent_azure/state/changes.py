@@ -46,9 +46,10 @@ class RunChanges(TypedDict, total=False):
     started_at: str
     ended_at: str
     outcome: str
+    last_seen: str
 
 
-RunOptional = Literal["ended_at", "outcome"]
+RunOptional = Literal["ended_at", "outcome", "last_seen"]
 
 
 class PhaseChanges(TypedDict, total=False):

@@ -42,6 +42,10 @@ class FailureEditor(Whole[model.Failure]):
     kind = model.Failure
 
 
+class LastValidationEditor(Whole[model.LastValidation]):
+    kind = model.LastValidation
+
+
 class PhaseEditor(Whole[model.PhaseRecord]):
     kind = model.PhaseRecord
     takes = changes.PhaseChanges

@@ -62,6 +62,23 @@ class Run(msgspec.Struct, kw_only=True):
     started_at: str
     ended_at: str | None = None
     outcome: str | None = None
+    #: When the run itself wrote last; others write beside it. Absent in files of older versions.
+    last_seen: str | None = None
+
+
+class LastValidation(msgspec.Struct, kw_only=True):
+    """What `validate` told last, and when. Findings that a rule hides are in `ignored` alone."""
+
+    checked_at: str
+    verdict: Literal["clean", "drift", "incomplete"]
+    critical: int = 0
+    warning: int = 0
+    info: int = 0
+    ignored: int = 0
+    #: How many parts could not be read.
+    unread: int = 0
+    #: Whether the hosts were asked, too.
+    hosts: bool = False
 
 
 class Failure(msgspec.Struct, kw_only=True):
@@ -105,6 +122,8 @@ class Metadata(msgspec.Struct, kw_only=True):
     unmarked: bool | None = None
     run: Run | None = None
     failure: Failure | None = None
+    #: Absent until `validate` has looked once.
+    validation: LastValidation | None = None
     #: Cloud seconds per real second in the newest run; only a rehearsal has one.
     clock_speed: float | None = None
     #: Where the configuration came from, to tell when that file was changed since.

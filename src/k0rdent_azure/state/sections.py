@@ -36,6 +36,11 @@ class Sections:
         """Why the deployment failed."""
         return editors.FailureEditor(self.by_path, "metadata", "failure")
 
+    @property
+    def validation(self) -> editors.LastValidationEditor:
+        """What the last validation told."""
+        return editors.LastValidationEditor(self.by_path, "metadata", "validation")
+
     def phase(self, name: PhaseName) -> editors.PhaseEditor:
         """The record of one phase. Raises StateInvalidError if there is no such phase."""
         if name not in PHASE_NAMES:

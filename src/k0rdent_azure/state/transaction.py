@@ -28,6 +28,7 @@ _OWN_METADATA = (
     "claim",
     "unmarked",
     "run",
+    "validation",
     "last_updated",
     "secrets",
 )
