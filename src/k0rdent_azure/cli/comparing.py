@@ -96,7 +96,7 @@ def _keep(ctx: Context, told: Validation) -> None:
         keep(ctx, kept(told))
     except (K0rdentAzureError, OSError) as error:
         said = error.message if isinstance(error, K0rdentAzureError) else str(error.strerror)
-        show_notice(f"`status` will not show this result: it could not be written ({said})")
+        show_notice(f"this result is not kept: it could not be written ({said})")
 
 
 def _say_if_behind(ctx: Context, state: State, compared: Comparison, args: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ OWNED = {
     "metadata.last_updated": "each commit writes its time",
     "metadata.secrets": "the `secrets` commands keep it true to what is encrypted",
     "metadata.run": "each run writes who it is",
-    "metadata.validation": "`validate` writes what it found",
+    "metadata.validation": "each validation writes what it found",
     "configuration": "it is the snapshot that the deployment was made with",
     "event_history": "it vouches for the audit trail",
     "events": "the audit trail is only ever added to: see `event add`",
