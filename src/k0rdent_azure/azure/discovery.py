@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import TypeVar
 
 from k0rdent_azure.azure import deployments, inventory, versions
@@ -222,7 +223,7 @@ class _Whose:
                 f"its id in Azure is {guid}, that one had {made}",
                 resource_id=resource,
                 hint=f"take our tag from it, or move it to another group: az tag update --operation delete "
-                f"--resource-id {resource} --tags {TAG_DEPLOYMENT}={self.deployment_id}; then run this again",
+                f"--resource-id {quote(resource)} --tags {TAG_DEPLOYMENT}={self.deployment_id}; then run this again",
             )
         return is_tagged or (
             self.known is not None

@@ -103,7 +103,7 @@ def _refuse_strangers(ctx: Context, there: Existing, hosts: Iterable[Host]) -> N
     ownership.refuse(
         found,
         what="nothing was sent to Azure",
-        hint=f"look at it: az resource show --ids {found[0].id}" if found else "",
+        hint=f"look at it: az resource show --ids {quote(found[0].id)}" if found else "",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from k0rdent_azure.azure import attachments, inventory
 from k0rdent_azure.azure.deployments import DeploymentView
@@ -117,11 +118,11 @@ def _foreign(seen: Sight, judged: dict[str, Proof | str]) -> list[Stranger]:
 def _tag_hint(ctx: Context, owner: Owner, group: str, tags: dict[str, str]) -> str:
     """How to go on with a group that is not proven ours: by putting lost tags back, if it has nobody else's."""
     if tag(tags, TAG_DEPLOYMENT) or tag(tags, TAG_LINEAGE):
-        return f"look at it: az group show --name {ctx.names.resource_group}; " + _FORGET
+        return f"look at it: az group show --name {quote(ctx.names.resource_group)}; " + _FORGET
     wanted = f"{TAG_DEPLOYMENT}={owner.deployment_id} {TAG_LINEAGE}={owner.lineage}"
     return (
         f"if it is, put its tags back and run destroy again: az tag update --operation merge "
-        f"--resource-id {group} --tags {wanted}; " + _FORGET
+        f"--resource-id {quote(group)} --tags {wanted}; " + _FORGET
     )
 
 
@@ -209,7 +210,7 @@ async def _refuse_users(ctx: Context, seen: Sight, ours: Sequence[ResourceView])
     ownership.refuse(
         found,
         what="nothing was deleted, because Azure does not delete what somebody uses",
-        hint=f"delete it, or move it out: az resource show --ids {found[0].id}; then run destroy again"
+        hint=f"delete it, or move it out: az resource show --ids {quote(found[0].id)}; then run destroy again"
         if found
         else "",
     )
@@ -221,7 +222,7 @@ def _type_and_name(resource_id: str) -> tuple[str, str]:
 
 
 def _way_on(strangers: Sequence[Stranger]) -> str:
-    ids = strangers[0].id if strangers else ""
+    ids = quote(strangers[0].id) if strangers else ""
     return (
         f"look at it: az resource show --ids {ids}; delete it, or move it to another group: "
         f"az resource move --destination-group GROUP --ids {ids}; then run destroy again"
@@ -245,7 +246,7 @@ def permit(
         f"deployment's, and would be deleted with it: {shown([str(each) for each in found.foreign])}",
         resource_id=found.foreign[0].id,
         hint="move to another group what is to stay: az resource move --destination-group GROUP "
-        f"--ids {found.foreign[0].id}; or delete it too: {rerun}",
+        f"--ids {quote(found.foreign[0].id)}; or delete it too: {rerun}",
     )
 
 

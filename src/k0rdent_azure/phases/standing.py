@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from shlex import quote
 
 from k0rdent_azure import command_line
 from k0rdent_azure.azure import deployments, inventory
@@ -51,7 +52,7 @@ async def observe(ctx: Context) -> Sight:
             ownership.refuse(
                 await ownership.strangers(ctx, seen, [Part(NETWORK, ctx.names.vnet)]),
                 what="nothing was changed",
-                hint=f"look at it: az resource show --ids {anchor.id}",
+                hint=f"look at it: az resource show --ids {quote(anchor.id)}",
             )
         refuse_newer(ctx, mark)
     if mark is None and generation_of(state):

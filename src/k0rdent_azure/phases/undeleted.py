@@ -60,7 +60,7 @@ def too_late(ctx: Context, resource_id: str, minutes: float, troubles: Troubles)
     """Azure neither deletes it nor says why not."""
     known = troubles.by_id.get(resource_id.lower())
     said = f"; Azure said last: {known.words}" if known is not None else ""
-    where = f"az resource show --ids {resource_id}"
+    where = f"az resource show --ids {quote(resource_id)}"
     return NotDeletedError(
         f"Azure did not delete {name_of(resource_id)} within {minutes:.0f} minutes{said}",
         status=202,
@@ -100,12 +100,15 @@ def _remedy(trouble: Trouble) -> str:
     if trouble.error is not None and trouble.error.status == 403:
         return f"ask for the right to delete in the resource group {group} (Contributor)"
     if trouble.blocker:
-        return f"look at what is in the way: az resource show --ids {trouble.blocker}; detach or delete it if it may go"
+        blocker = quote(trouble.blocker)
+        return (
+            f"look at what is in the way: az resource show --ids {blocker}; detach or delete it if it may go"
+        )
     return f"see what Azure says: {_activity(trouble.resource_id)}"
 
 
 def _activity(resource_id: str) -> str:
-    return f"az monitor activity-log list --resource-id {resource_id} --offset 2h --output table"
+    return f"az monitor activity-log list --resource-id {quote(resource_id)} --offset 2h --output table"
 
 
 def _again(ctx: Context) -> str:
