@@ -32,6 +32,19 @@ def drift(place: Place) -> None:
     place.cured("critical")
 
 
+@deployed("azure/drift_actions.py: validate --sync", "azure/drift_actions.py: resume")
+def a_recorded_address_is_wrong(place: Place) -> None:
+    path = "azure_resources.virtual_machines.k0s-worker-1.public_ip"
+    address = place.run("state", "get", path).out.strip().strip('"')
+    text = place.state.read_text(encoding="utf-8")
+    place.state.write_text(text.replace(address, "192.0.2.7"), encoding="utf-8")
+    place.tell("validate", expect=11)
+    place.follow("validate --sync", more=YES, expect=11)
+    place.follow("resume", more=YES)
+    assert place.run("state", "get", path).out.strip().strip('"') == address
+    place.cured("192.0.2.7")
+
+
 @deployed("cli/lost.py: destroy", long=True)
 def archived_without_asking(place: Place) -> None:
     place.run("destroy", "--without-azure", "--yes")
@@ -158,4 +171,4 @@ def a_damaged_state(place: Place) -> None:
     place.state.write_bytes(place.state.read_bytes()[:900])
     place.tell("resume", "--yes", expect=4)
     place.follow("recover --from-backup", more=YES)
-    place.cured("unexpected end")
+    place.cured("newest good copy")

@@ -1,4 +1,4 @@
-"""Ids come from Azure, and some hold blanks and parentheses (`Failure Anomalies - site`): each is one word of a hint."""
+"""Ids come from Azure, and some hold blanks (`Failure Anomalies - site`): each is one word of a hint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def test_an_id_is_one_word(name: str) -> None:
     resource_id = f"/subscriptions/s/resourceGroups/g/providers/microsoft.alertsmanagement/rules/{name}"
     foreign = [Stranger(resource_id, "microsoft.alertsmanagement/rules", name, "it has no tag of ours")]
     with pytest.raises(StrangerError) as refused:
-        removal_check.permit(Found(seen=Sight(), exists=True, foreign=foreign), delete_foreign=False)
+        removal_check.permit(
+            Found(seen=Sight(exists=True, resources=[]), exists=True, foreign=foreign), delete_foreign=False
+        )
     assert refused.value.hint is not None
     command = next(foreign_commands(refused.value.hint))
     assert shlex.split(command)[-2:] == ["--ids", resource_id]

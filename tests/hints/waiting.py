@@ -38,6 +38,7 @@ WAITING: frozenset[str] = frozenset(
         "phases/quorum.py: validate --hosts",
         "phases/rebuild_losses.py: recover --rekey",
         "phases/rebuild_losses.py: state get configuration",
+        "phases/record_check.py: validate --sync",
         "phases/rekey.py: recover --from-hosts",
         "phases/removal_check.py: (destroy)",
         "phases/removal_check.py: destroy",

@@ -50,7 +50,7 @@ def _changed(finding: Finding, *, is_spot: bool) -> str:
     find_out = _log_of(resource)
     by_repair = {
         "resize": f"give it its size back (it restarts): {_REPAIR}",
-        "adopt": "take it over with validate --sync, then resume brings the VPN to it",
+        "adopt": "take it over: k0rdent-azure validate --sync; then bring the VPN to it: k0rdent-azure resume",
         "recreate": f"make it anew: k0rdent-azure replace {quote(f'vm/{finding.name}')}"
         if finding.type == VM
         else f"see why: {find_out}",
