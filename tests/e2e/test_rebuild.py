@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from tests.e2e.conftest import Product, end
 from tests.e2e.test_deployment import load
 from tests.e2e.test_interruption import creations
+from tests.somebody import Somebody
 
 pytestmark = pytest.mark.e2e
 
@@ -207,12 +209,20 @@ def test_what_the_record_tells_proves_whose_a_vm_without_tags_is(
     product.deployed("minimal")
     before = lose(product)
     product.run("rehearse", "fault", *change, "k0s-worker-1")
-    product.run("recover", "--from-azure", "--trust-hosts", "--yes")
+    shown = product.run("recover", "--from-azure", "--trust-hosts", "--dry-run").out
+    told = product.run("recover", "--from-azure", "--trust-hosts", "--yes", "--json").json["unproven"]
     vms = [state["azure_resources"]["virtual_machines"]["k0s-worker-1"] for state in (before, load(product))]
     assert (vms[1].get("vm_id") == vms[0]["vm_id"]) is is_ours
     if is_ours:
+        assert (told, "not proven" in shown) == ([], False)
         product.run("destroy", "--yes")
     else:
+        (vm,) = told
+        assert (vm["name"], vm["why"], vm["taken"]) == ("k0s-worker-1", "it carries no tag of ours", False)
+        assert "virtualMachines k0s-worker-1: it carries no tag of ours; left out" in shown
+        assert re.search(
+            rf"az tag update --operation merge --resource-id {re.escape(vm['id'])} --tags \S", shown
+        )
         assert "not this deployment's" in product.run("destroy", "--yes", expect=6).err
 
 
@@ -427,3 +437,21 @@ def test_history_that_remains_is_taken_over(product: Product) -> None:
     assert [event["action"] for event in after["events"]][-1] == "state_rebuilt"
     assert after["events"][0]["chain"] == before["events"][0]["chain"]
     product.run("state", "check")
+
+
+def test_what_carries_only_part_of_our_tags_is_named(product: Product) -> None:
+    """Without a record only tags tell: a VM without the lineage is used and named, one without our id is left out."""
+    product.deployed("minimal")
+    state = lose(product)
+    somebody = Somebody.at(product.workspace / ".rehearsal")
+    somebody.must("DELETE", state["azure_resources"]["deployment"]["id"], api="2021-04-01")
+    for vm, tag in (
+        ("k0s-worker-1", "k0rdent-azure-lineage"),
+        ("k0s-controller", "k0rdent-azure-deployment"),
+    ):
+        product.run("rehearse", "fault", "tags-removed", "--resource", vm, "--tag", tag)
+    told = product.run("recover", "--from-azure", "--trust-hosts", "--dry-run", "--json").json["unproven"]
+    assert {each["name"]: (each["why"], each["taken"]) for each in told} == {
+        "k0s-worker-1": ("it carries no tag k0rdent-azure-lineage", True),
+        "k0s-controller": ("it carries a lineage, but no tag k0rdent-azure-deployment", False),
+    }

@@ -6,6 +6,7 @@ for it included. What may not be read (403) is left out and named in `unread`; o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
@@ -24,6 +25,8 @@ from k0rdent_azure.errors import AzureRequestError, StrangerError
 
 _VNET = "microsoft.network/virtualnetworks"
 _SUFFIX = "-vnet"
+#: Names that a deployment gives to VMs and to their addresses (`config.topology.Names`), in lower case.
+_HOST_NAMES = re.compile(r"k0s-(?:controller(?:-\d+)?|worker-\d+)(?:publicip)?")
 
 Body = Mapping[str, object]
 T = TypeVar("T")
@@ -38,6 +41,17 @@ class Candidate:
     group: str
     owned: bool
     location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Something in the group of which it is not proven whose it is. `taken`: it carries our tag, so it is used."""
+
+    type: str
+    name: str
+    id: str
+    why: str
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,8 @@ class Discovery:
     #: Whether the lists themselves were forbidden: then the two hold what the record's outputs tell.
     vms_unread: bool = False
     addresses_unread: bool = False
+    #: VMs, addresses and networks in a group of ours, and under names of ours in one of the user's.
+    unproven: tuple[Unproven, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -160,10 +176,10 @@ async def discover(reader: Reader, found: Candidate, known: Owner | None = None)
     anchor = texts(vnet, "tags") if vnet else {}
     lineage = (record.lineage if record else "") or tag(anchor, TAG_LINEAGE)
     listed = await _ours(reader, found, whose, "Compute/virtualMachines", versions.COMPUTE)
-    vms = _of(lineage, listed)
+    vms = whose.of_lineage(lineage, "Compute/virtualMachines", listed)
     power = await _power(reader) if vms else {}
     listed = await _ours(reader, found, whose, "Network/publicIPAddresses", versions.NETWORK)
-    addresses = _of(lineage, listed)
+    addresses = whose.of_lineage(lineage, "Network/publicIPAddresses", listed)
     nsgs: Mapping[str, Body] | None = None
     if record is None or not mapping(record.parameters, "deployment"):
         nsgs = await _ours(reader, found, whose, "Network/networkSecurityGroups", versions.NETWORK)
@@ -181,6 +197,7 @@ async def discover(reader: Reader, found: Candidate, known: Owner | None = None)
         unread=tuple(reader.unread),
         vms_unread=vms is None,
         addresses_unread=addresses is None,
+        unproven=tuple(whose.unproven),
     )
 
 
@@ -209,6 +226,31 @@ class _Whose:
     deployment_id: str
     known: Owner | None
     told: Mapping[str, str]
+    unproven: list[Unproven] = field(default_factory=list)
+
+    def doubt(self, type_: str, item: Body, why: str, *, taken: bool = False) -> None:
+        """Note what is there, and is not proven to be the deployment's."""
+        self.unproven.append(Unproven(type_, text(item, "name"), text(item, "id"), why, taken))
+
+    def of_lineage(self, lineage: str, kind: str, found: dict[str, Body] | None) -> dict[str, Body] | None:
+        """Without those that carry another lineage: equal ids prove nothing. One without any is used, and named."""
+        if found is None or not lineage:
+            return found
+        type_, kept = f"Microsoft.{kind}", {}
+        for name, item in found.items():
+            carried = tag(texts(item, "tags"), TAG_LINEAGE)
+            if carried not in ("", lineage):
+                self.doubt(type_, item, "it carries the lineage of another deployment")
+                continue
+            kept[name] = item
+            if not carried and not self._is_recorded(type_, item):
+                self.doubt(type_, item, f"it carries no tag {TAG_LINEAGE}", taken=True)
+        return kept
+
+    def _is_recorded(self, type_: str, item: Body) -> bool:
+        recorded = {**(self.known.recorded if self.known else {}), **self.told}
+        guid = incarnation(type_, item)
+        return bool(guid) and (recorded.get(text(item, "id").lower()) or "").lower() == guid.lower()
 
     def is_ours(self, type_: str, item: Body) -> bool:
         """By its tag, or by what is known. Raises StrangerError if the record tells of another one under its name, and
@@ -240,22 +282,34 @@ async def _ours(
     rows: Sequence[Body] | None = await reader.allowed(f"the list of {kind.partition('/')[2]}", listed, None)
     if rows is None:
         return None
-    return {text(item, "name"): item for item in rows if whose.is_ours(f"Microsoft.{kind}", item)}
+    ours: dict[str, Body] = {}
+    for item in rows:
+        if whose.is_ours(f"Microsoft.{kind}", item):
+            ours[text(item, "name")] = item
+        elif found.owned or _has_a_name_of_ours(found, item):
+            whose.doubt(f"Microsoft.{kind}", item, _why(found, item))
+    return ours
+
+
+def _has_a_name_of_ours(found: Candidate, item: Body) -> bool:
+    """In a group of the user's most of what stands there is nobody's business here."""
+    name = text(item, "name").lower()
+    return name.startswith(f"{found.deployment_id}-") or _HOST_NAMES.fullmatch(name) is not None
+
+
+def _why(found: Candidate, item: Body) -> str:
+    tagged = _tag(item)
+    if tagged and tagged != found.deployment_id:
+        return f"it carries the tag of {tagged}"
+    if tag(texts(item, "tags"), TAG_LINEAGE):
+        return f"it carries a lineage, but no tag {TAG_DEPLOYMENT}"
+    return "it carries no tag of ours"
 
 
 def newest_mark(record: DeploymentView | None, anchor: Mapping[str, str]) -> Mark | None:
     """The newest change that Azure knows of: the submission of the record, or what the network's tags tell."""
     told = [record.mark] if record else []
     return max([*told, *filter(None, [mark_of(anchor)])], key=lambda mark: mark.generation, default=None)
-
-
-def _of(lineage: str, found: dict[str, Body] | None) -> dict[str, Body] | None:
-    """Without those that carry another lineage: equal ids prove nothing."""
-    if found is None or not lineage:
-        return found
-    return {
-        name: item for name, item in found.items() if tag(texts(item, "tags"), TAG_LINEAGE) in ("", lineage)
-    }
 
 
 def _told_vms(record: DeploymentView | None) -> dict[str, Body]:

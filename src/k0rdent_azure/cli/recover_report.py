@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
+
+from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE
+from k0rdent_azure.config import forms
 
 if TYPE_CHECKING:
     from k0rdent_azure.azure.discovery import Discovery
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
     from k0rdent_azure.phases.rebuild_losses import Loss
     from k0rdent_azure.state.model import State
     from k0rdent_azure.state.rebuilding import Rebuilt, Remains
+
+
+#: So many of what is not proven get a command of their own.
+MOST_COMMANDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Findings:
         for name, vm in resources.virtual_machines.items():
             keys = "keys read" if vm.host_key else "no keys"
             lines.append(f"  {name}: {vm.status}, {vm.public_ip or 'no address'}, {keys}")
+        lines += self._unproven()
         metadata = self.state.metadata
         lines.append(f"the state will say: {metadata.deployment_status}, in {metadata.deployment_phase}")
         lines.append(_history(self.kept))
@@ -75,6 +84,24 @@ class Findings:
         lines += [f"  {loss.what}: {loss.means}{f' ({loss.do})' if loss.do else ''}" for loss in self.lost]
         sys.stdout.writelines(f"{'  ' * line.startswith('  ')}{clean(line)}\n" for line in lines)
         sys.stdout.flush()
+
+    def _unproven(self) -> list[str]:
+        """What stands in the group and is not proven to be this deployment's, and how to say that it is."""
+        found = self.found.unproven
+        if not found:
+            return []
+        lines = ["not proven to be this deployment's:"]
+        for each in found:
+            used = "used all the same" if each.taken else "left out"
+            lines.append(f"  {each.type.rpartition('/')[2]} {each.name}: {each.why}; {used}")
+        lineage = f" {TAG_LINEAGE}={self.found.lineage}" if forms.is_uuid(self.found.lineage) else ""
+        tags = f"{TAG_DEPLOYMENT}={self.deployment_id}{lineage}"
+        lines.append("  if one of them is this deployment's, give it its tags, and run this again:")
+        lines += [
+            f"  az tag update --operation merge --resource-id {quote(each.id)} --tags {tags}"
+            for each in found[:MOST_COMMANDS]
+        ]
+        return lines
 
     def show_outcome(self, done: Rebuilt | None, workspace: Workspace) -> None:
         """What was written, on stdout."""
@@ -119,6 +146,7 @@ class Findings:
                     }
                     for name, vm in self.state.azure_resources.virtual_machines.items()
                 ],
+                "unproven": [asdict(each) for each in self.found.unproven],
                 "lost": self.lost,
                 "events": {"found": self.kept.events, "unread": self.kept.unread},
                 "written": done,
