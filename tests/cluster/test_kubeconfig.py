@@ -59,3 +59,9 @@ def test_nothing_else_is(user: dict[str, object]) -> None:
 def test_what_is_no_key_is_refused(user: dict[str, object]) -> None:
     with pytest.raises(ClusterError):
         taken(printed(**user))
+
+
+def test_values_that_are_broken_over_lines_are_taken_over_as_one() -> None:
+    given = {"client-certificate-data": "Y3\r\nJ0\r\n", "client-key-data": " a2V5\n"}
+    found = taken("\ufeff" + printed(**given))
+    assert found["users"][0]["user"] == {"client-certificate-data": "Y3J0", "client-key-data": "a2V5"}

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from k0rdent_azure.config.public_keys import plain
 from k0rdent_azure.config.regions import squeezed
 
 #: All of these let every IPv4 address in, and a deployment has no others.
@@ -61,7 +62,7 @@ def references(values: Iterable[str]) -> Fact:
 
 def public_keys(values: Iterable[str]) -> Fact:
     """OpenSSH public keys by type and key; the comment and the way lines are broken say nothing."""
-    found = sorted(" ".join(value.split()[:2]) for value in values if value.strip())
+    found = sorted(plain(value) for value in values if value.strip())
     return Fact(", ".join(found), ",".join(found))
 
 

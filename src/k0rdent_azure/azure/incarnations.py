@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.config.public_keys import plain
 
 _SSH_KEY = "microsoft.compute/sshpublickeys"
 #: By type in lower case: the property that holds the id, and the api-version of the type's list.
@@ -34,14 +35,9 @@ def incarnation(type_: str, body: Mapping[str, object]) -> str:
     """What proves whose a resource is if its tags do not: its id, or the SSH key; "" if Azure does not tell it."""
     if type_.lower() != _SSH_KEY:
         return number(type_, body)
-    return without_comment(text(mapping(body, "properties"), TOLD_APART[_SSH_KEY][0]))
+    return plain(text(mapping(body, "properties"), TOLD_APART[_SSH_KEY][0]))
 
 
 def can_change(resource_id: str) -> bool:
     """Whether what tells it apart can be changed in place: another SSH key proves no other incarnation."""
     return f"/{_SSH_KEY}/" in resource_id.lower()
-
-
-def without_comment(public_key: str) -> str:
-    """An OpenSSH public key's type and key."""
-    return " ".join(public_key.split()[:2])

@@ -122,16 +122,18 @@ def _several(found: Sequence[Candidate], left: Sequence[str]) -> UsageError:
 
 def ssh_key(workspace: Workspace, deployment_id: str, public_key: str) -> tuple[str, bool]:
     """Where the deployment's SSH key belongs, and whether the file there is that key."""
+    from k0rdent_azure.config.public_keys import plain
     from k0rdent_azure.errors import HostError
+    from k0rdent_azure.hosts.key_files import read_private_key
     from k0rdent_azure.hosts.keys import ssh_public_from_private
 
     relative = f"./{KEYS}/{deployment_id}{SSH_KEY}"
     path = workspace.directory / relative
     try:
-        own = ssh_public_from_private(path.read_text(encoding="utf-8"), comment="")
-    except (OSError, UnicodeDecodeError, HostError):
+        own = ssh_public_from_private(read_private_key(path), comment="")
+    except (OSError, HostError):
         return relative, False
-    return relative, not public_key or own.split()[:2] == public_key.split()[:2]
+    return relative, not public_key or plain(own) == plain(public_key)
 
 
 def laptop_file_key(path: Path) -> str | None:

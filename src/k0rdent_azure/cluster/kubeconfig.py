@@ -52,7 +52,9 @@ def _data(section: Mapping[str, object], key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(key)
     try:
-        base64.b64decode(value, validate=True)
+        # Some programs break the lines of base64.
+        plain = "".join(value.split())
+        base64.b64decode(plain, validate=True)
     except binascii.Error:
         raise ValueError(key) from None
-    return value
+    return plain

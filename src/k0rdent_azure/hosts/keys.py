@@ -10,6 +10,7 @@ import asyncssh
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.key_files import private_key
 from k0rdent_azure.hosts.login_errors import key_fault
 
 
@@ -36,7 +37,7 @@ def ssh_public_from_private(private: str, *, comment: str, path: Path | None = N
     `path` is where the text comes from, for the message.
     """
     try:
-        key = asyncssh.import_private_key(private)
+        key = asyncssh.import_private_key(private_key(private))
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
         reason, hint = key_fault(private, path=path)
         where = f" {path}" if path is not None else ""

@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncssh
 
 from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.key_files import read_private_key
 from k0rdent_azure.hosts.login_errors import told, unusable_key
 
 #: Real seconds between keepalives, and how many unanswered ones end a connection.
@@ -157,7 +158,7 @@ def _host_key(target: Target) -> asyncssh.SSHKey:
 
 def _client_key(path: Path) -> asyncssh.SSHKey:
     try:
-        return asyncssh.read_private_key(str(path))
+        return asyncssh.import_private_key(read_private_key(path))
     except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         # Not chained: the cause may quote the key.
         raise unusable_key(path, error) from None

@@ -18,6 +18,7 @@ import asyncssh
 
 from k0rdent_azure.errors import HostError, HostKeyMismatchError, HostUnreachableError, LoginRefusedError
 from k0rdent_azure.hosts.command import printable
+from k0rdent_azure.hosts.key_files import decoded
 
 if TYPE_CHECKING:
     from k0rdent_azure.hosts.login import Target
@@ -74,7 +75,7 @@ def unusable_key(path: Path, error: BaseException) -> HostError:
             hint = f"let yourself read it, and nobody else: chmod 600 {shlex.quote(str(path))}"
         return HostError(f"the SSH private key {path}: {reason}", hint=hint)
     try:
-        text = path.read_bytes()[:4096].decode("utf-8", "replace")
+        text = decoded(path.read_bytes())[:4096]
     except OSError:
         text = ""
     reason, hint = key_fault(text, path=path)

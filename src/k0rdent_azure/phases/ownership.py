@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from k0rdent_azure.azure import inventory
-from k0rdent_azure.azure.incarnations import without_comment
 from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, is_anothers, judge
 from k0rdent_azure.azure.sight import ADDRESS, DISK, NETWORK, NIC, SECURITY_GROUP, SSH_KEY, VM, Part, Sight
 from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.config.public_keys import plain
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StrangerError
 from k0rdent_azure.phases.context import Context
@@ -69,7 +69,7 @@ def owner_of(state: State) -> Owner:
             if part.id:
                 recorded[part.id.lower()] = part.guid or ""
     if azure.ssh_key is not None and azure.ssh_key.id:
-        recorded[azure.ssh_key.id.lower()] = without_comment(azure.ssh_key.public_key or "")
+        recorded[azure.ssh_key.id.lower()] = plain(azure.ssh_key.public_key or "")
     return Owner(
         metadata.deployment_id,
         metadata.lineage,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.public_keys import plain
 from k0rdent_azure.config.topology import LAPTOP, Host, Names, k0s_role, laptop_ip
 from k0rdent_azure.errors import HostError
+from k0rdent_azure.hosts.key_files import read_private_key
 from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, ssh_public_from_private, wireguard_keypair
 from k0rdent_azure.hosts.login_errors import unusable_key
 from k0rdent_azure.phases.context import Context
-from k0rdent_azure.phases.files import write_private
+from k0rdent_azure.phases.files import write_private, write_private_if_changed
 from k0rdent_azure.state.model import PhaseName, State, VirtualMachine
 from k0rdent_azure.state.transaction import Transaction
 
@@ -103,7 +105,7 @@ def _gone(path: Path) -> HostError:
 
 
 def _refuse_other(path: Path, public: str, recorded: str) -> None:
-    if recorded.split()[:2] != public.split()[:2]:
+    if plain(recorded) != plain(public):
         raise HostError(
             f"{path} is not the key that this deployment was made with",
             hint="put the original key file back, then run resume",
@@ -118,10 +120,13 @@ def _ssh_key(ctx: Context) -> str:
     path = ctx.path(ctx.names.ssh_key_file)
     recorded = ctx.state.azure_resources.ssh_key
     if path.exists():
-        public = ssh_public_from_private(_key_text(path), comment=ctx.config.ssh.key_comment, path=path)
+        text = _key_text(path)
+        public = ssh_public_from_private(text, comment=ctx.config.ssh.key_comment, path=path)
         _write_public_key(ctx, path, public)
         if recorded and recorded.public_key:
             _refuse_other(path, public, recorded.public_key)
+        # A copy that came over Windows has line ends that `ssh` and k0sctl do not take.
+        write_private_if_changed(path, text, root=ctx.workspace)
     elif recorded is not None and recorded.public_key:
         raise _gone(path)
     else:
@@ -131,7 +136,7 @@ def _ssh_key(ctx: Context) -> str:
 
 def _key_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_private_key(path)
     except OSError as error:
         raise unusable_key(path, error) from error
 

@@ -15,6 +15,7 @@ from k0rdent_azure.config.topology import hosts
 from k0rdent_azure.errors import ClusterError, HostError, K0rdentAzureError
 from k0rdent_azure.hosts import host_facts
 from k0rdent_azure.hosts.host_facts import HostFacts
+from k0rdent_azure.hosts.key_files import decoded, pinned_key
 from k0rdent_azure.hosts.keys import fingerprint
 from k0rdent_azure.hosts.ssh import SshRunner, Target
 from k0rdent_azure.phases.context import Outside
@@ -53,11 +54,10 @@ class Told:
 def pins(workspace: Path, plan: Wanted) -> dict[str, str]:
     """Host keys by name, from the known_hosts file that was written for k0sctl: it has WireGuard addresses."""
     try:
-        lines = (workspace / KNOWN_HOSTS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        text = decoded((workspace / KNOWN_HOSTS).read_bytes())
+    except OSError:
         return {}
-    keys = {words[0]: f"{words[1]} {words[2]}" for line in lines if len(words := line.split()) >= 3}
-    known = {host.name: keys.get(host.wireguard_ip) for host in hosts(plan.config)}
+    known = {host.name: pinned_key(text, host.wireguard_ip) for host in hosts(plan.config)}
     return {name: key for name, key in known.items() if key}
 
 
