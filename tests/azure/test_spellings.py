@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from k0rdent_azure.azure import inventory, skus, subscriptions
+from k0rdent_azure.azure import drift_properties, inventory, skus, subscriptions
 from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.discovery import Candidate, Discovery
 from k0rdent_azure.azure.drift_facts import ADDRESS, VM, flatten, listed
+from k0rdent_azure.azure.merged_lists import rules_in_the_way
 from k0rdent_azure.azure.resources import disk_type
 from k0rdent_azure.azure.survey import _power_states
 from k0rdent_azure.cli.surroundings import settle
 from k0rdent_azure.config.load import load_bytes
 from k0rdent_azure.config.normal import spelled
 from k0rdent_azure.errors import AzureError
+from k0rdent_azure.phases import rebuild_config
 from tests.azure.conftest import FakeArm
 from tests.config.conftest import ANCESTOR
 
@@ -184,3 +187,103 @@ async def test_sizes_of_a_region_are_found_by_its_display_name(client: ArmClient
     arm.answer(200, {"value": [item]})
     (found,) = await skus.vm_sizes(client, ID, "westeurope")
     assert (found.zones, found.spot, found.offered) == (("1",), True, True)
+
+
+async def test_what_a_size_can_do_is_read_in_any_case(client: ArmClient, arm: FakeArm) -> None:
+    item = {
+        "resourceType": "VirtualMachines",
+        "name": "Standard_D2ps_v5",
+        "locationInfo": [{"location": "westeurope", "zones": [1, "2 ", "3"]}],
+        "capabilities": [
+            {"name": "VCPUs", "value": "2"},
+            {"name": "memoryGb", "value": " 8"},
+            {"name": "cpuArchitectureType", "value": "ARM64"},
+            {"name": "HyperVGenerations", "value": "v1, V2"},
+        ],
+        "restrictions": [{"type": "Zone", "restrictionInfo": {"locations": ["westeurope"], "zones": [3]}}],
+    }
+    arm.answer(200, {"value": [item]})
+    (found,) = await skus.vm_sizes(client, ID, "westeurope")
+    assert (found.zones, found.architecture, found.generations) == (("1", "2"), "Arm64", ("V1", "V2"))
+
+
+@pytest.mark.parametrize("zones", [["2"], [2], ["2 "], [" 2", "3"]])
+def test_a_zone_is_one_zone_as_a_number_and_with_space(zones: list[object]) -> None:
+    body = {"id": "/x", "type": VM, "name": "x", "zones": zones}
+    assert flatten(body)[0].fields["zone"].key == "2"
+
+
+@pytest.mark.parametrize("priority", ["Low", "low", "spot", "SPOT"])
+def test_a_spot_vm_has_one_priority_and_interfaces_one_option(priority: str) -> None:
+    links = [
+        {"id": f"/n{at}", "properties": {"deleteOption": each}}
+        for at, each in enumerate(("Delete", "delete"))
+    ]
+    facts = drift_properties.vm({"priority": priority, "networkProfile": {"networkInterfaces": links}})
+    assert facts["priority"].key == "spot"
+    assert facts["nic_delete_option"].key == "delete"
+
+
+@pytest.mark.parametrize("priority", [1000, "1000", " 1000"])
+@pytest.mark.parametrize("direction", ["Inbound", "INBOUND", "inbound "])
+def test_a_rule_has_its_place_also_if_its_priority_is_a_text(priority: object, direction: str) -> None:
+    def rule(name: str, priority: object, direction: str) -> dict[str, object]:
+        return {"name": name, "properties": {"priority": priority, "direction": direction}}
+
+    found = rules_in_the_way([rule("Theirs", priority, direction)], [rule("Ours", 1000, "Inbound")])
+    assert [(each.ours, each.theirs, each.priority) for each in found] == [("Ours", "Theirs", 1000)]
+
+
+def test_a_configuration_is_rebuilt_from_resources_whose_words_are_in_other_cases() -> None:
+    tags = {
+        "K0rdent-Azure-Deployment": "k0rdent-abcd1234",
+        "K0RDENT-AZURE-HOST": "k0s-controller",
+        "k0rdent-azure-Role": "controller",
+        "K0rdent-azure-Wireguard-IP": "172.24.24.11",
+        "K0RDENT-azure-OWNER": "jane",
+        "Cost": "1",
+    }
+    name = "k0s-controller"
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0zU0ZbI9zv0zqGZ7k5aTgC9C1u9oJm0mSLe0Yv3yGJ"
+    vm = {
+        "name": name,
+        "location": "westeurope",
+        "tags": tags,
+        "zones": [2],
+        "properties": {
+            "hardwareProfile": {"vmSize": "Standard_D4s_v5"},
+            "priority": "spot",
+            "evictionPolicy": "delete",
+            "osProfile": {
+                "linuxConfiguration": {"ssh": {"publicKeys": [{"keyData": f"\ufeff{key} me\r\n"}]}}
+            },
+        },
+    }
+    opened = [
+        ("ALLOWSSH", {"sourceAddressPrefixes": ["192.0.2.0/24"]}),
+        ("allowwireguard", {"destinationPortRanges": ["51999"]}),
+    ]
+    subnet = {"properties": {"addressPrefixes": ["10.0.1.0/24"]}}
+    network = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": [subnet]}
+    rules = [{"name": each, "properties": properties} for each, properties in opened]
+    found = Discovery(
+        candidate=Candidate("k0rdent-abcd1234", "k0rdent-abcd1234-rg", owned=True),
+        subscription=ID,
+        record=None,
+        vms={name: vm},
+        power={},
+        addresses={"x": {"tags": tags}},
+        vnet={"properties": network},
+        nsg={"properties": {"securityRules": rules}},
+    )
+    plan = rebuild_config.wanted(found, None, cloud="AzureCloud")
+    config = plan.config
+    assert (config.azure.vm_priority, config.azure.eviction_policy) == ("Spot", "Delete")
+    assert (config.cluster.controllers.count, list(config.cluster.controllers.zones)) == (1, [2])
+    assert config.vm_sizing.controller.size == "Standard_D4s_v5"
+    assert config.network.wireguard_port == 51999
+    assert str(config.network.subnet_prefix) == "10.0.1.0/24"
+    assert [str(each) for each in config.network.allowed_ssh_sources] == ["192.0.2.0/24"]
+    assert config.metadata.owner == "jane"
+    assert dict(config.azure.tags) == {"Cost": "1"}
+    assert plan.public_key == f"{key} me"

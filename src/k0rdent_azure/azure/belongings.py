@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from k0rdent_azure.azure.drift_facts import DISK, NIC, VM
 from k0rdent_azure.azure.merging import Existing
-from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.reading import mapping, mappings, option, text
 from k0rdent_azure.config.topology import Names
 
 Body = Mapping[str, object]
@@ -97,4 +97,4 @@ def _others(vm: Body) -> Iterator[_Part]:
 
 
 def _is_deleted(part: Body) -> bool:
-    return text(part, "deleteOption").lower() == "delete"
+    return option(part, "deleteOption") == "Delete"

@@ -14,7 +14,15 @@ from k0rdent_azure.azure import drift_properties
 from k0rdent_azure.azure.drift_properties import Body, Facts
 from k0rdent_azure.azure.drift_values import Fact, exact, option, place, references, tag, word
 from k0rdent_azure.azure.incarnations import number
-from k0rdent_azure.azure.reading import mapping, mappings, provisioning_state, resource_type, text, texts
+from k0rdent_azure.azure.reading import (
+    mapping,
+    mappings,
+    provisioning_state,
+    resource_type,
+    text,
+    texts,
+    zones,
+)
 from k0rdent_azure.azure.tags import MARKS, TAG_HOST
 
 GROUP = "Microsoft.Resources/resourceGroups"
@@ -72,7 +80,7 @@ def flatten(body: Body) -> list[ResourceFacts]:
     reader = _READERS.get(type_.lower())
     fields = {**_common(body), **(reader(properties) if reader else {})}
     if type_ == VM:
-        fields["zone"] = exact(_first(body.get("zones")))
+        fields["zone"] = exact("".join(zones(body)[:1]))
     if type_ == ADDRESS:
         fields["sku"] = option(text(mapping(body, "sku"), "name"), "Basic")
     own = ResourceFacts(id_, type_, text(body, "name"), fields, number(type_, body))
@@ -120,7 +128,3 @@ _READERS: dict[str, Callable[[Body], Facts]] = {
     ADDRESS.lower(): drift_properties.address,
     NETWORK.lower(): drift_properties.network,
 }
-
-
-def _first(value: object) -> str:
-    return str(value[0]) if isinstance(value, list) and value else ""

@@ -15,7 +15,8 @@ from k0rdent_azure.azure.drift_values import (
     references,
     word,
 )
-from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.reading import mapping, mappings, number, one_or_many, text
+from k0rdent_azure.azure.reading import option as spelled
 
 Body = Mapping[str, object]
 Facts = dict[str, Fact]
@@ -27,7 +28,7 @@ def vm(properties: Body) -> Facts:
     disk, linux = mapping(storage, "osDisk"), mapping(system, "linuxConfiguration")
     interfaces = mappings(mapping(properties, "networkProfile"), "networkInterfaces")
     diagnostics = mapping(mapping(properties, "diagnosticsProfile"), "bootDiagnostics")
-    priority = option(_priority(text(properties, "priority")), "Regular")
+    priority = option(spelled(properties, "priority"), "Regular")
     return {
         "size": word(text(mapping(properties, "hardwareProfile"), "vmSize")),
         "priority": priority,
@@ -47,7 +48,9 @@ def vm(properties: Body) -> Facts:
         "network_interfaces": references(text(each, "id") for each in interfaces),
         "nic_delete_option": option(
             ", ".join(
-                sorted({text(mapping(each, "properties"), "deleteOption") or "Detach" for each in interfaces})
+                sorted(
+                    {spelled(mapping(each, "properties"), "deleteOption") or "Detach" for each in interfaces}
+                )
             ),
             "Detach",
         ),
@@ -60,11 +63,6 @@ def _image(image: Body) -> Fact:
         return references([text(image, "id")])
     parts = [text(image, key) for key in ("publisher", "offer", "sku", "version")]
     return word(":".join([*parts[:3], parts[3] or "latest"]))
-
-
-def _priority(value: str) -> str:
-    """`Low` is what Spot was called. https://learn.microsoft.com/rest/api/compute/virtual-machines/get"""
-    return "Spot" if value.lower() == "low" else value
 
 
 def ssh_key(properties: Body) -> Facts:
@@ -88,26 +86,24 @@ def address(properties: Body) -> Facts:
 def rule(properties: Body) -> Facts:
     """The facts of a security rule."""
     return {
-        "priority": exact(str(properties.get("priority", ""))),
+        "priority": exact(str(number(properties, "priority") or "")),
         "direction": word(text(properties, "direction")),
         "access": word(text(properties, "access")),
-        "protocol": option(
-            {"any": "*"}.get(text(properties, "protocol").lower(), text(properties, "protocol")), "*"
-        ),
+        "protocol": option(spelled(properties, "protocol"), "*"),
         "source": cidrs(
             [
-                *_both(properties, "sourceAddressPrefix", "sourceAddressPrefixes"),
+                *one_or_many(properties, "sourceAddressPrefix", "sourceAddressPrefixes"),
                 *_ids(properties, "sourceApplicationSecurityGroups"),
             ]
         ),
-        "source_ports": ports(_both(properties, "sourcePortRange", "sourcePortRanges")),
+        "source_ports": ports(one_or_many(properties, "sourcePortRange", "sourcePortRanges")),
         "destination": cidrs(
             [
-                *_both(properties, "destinationAddressPrefix", "destinationAddressPrefixes"),
+                *one_or_many(properties, "destinationAddressPrefix", "destinationAddressPrefixes"),
                 *_ids(properties, "destinationApplicationSecurityGroups"),
             ]
         ),
-        "destination_ports": ports(_both(properties, "destinationPortRange", "destinationPortRanges")),
+        "destination_ports": ports(one_or_many(properties, "destinationPortRange", "destinationPortRanges")),
     }
 
 
@@ -123,16 +119,11 @@ def network(properties: Body) -> Facts:
 def subnet(properties: Body) -> Facts:
     """The facts of a subnet."""
     return {
-        "address_prefixes": cidrs(_both(properties, "addressPrefix", "addressPrefixes")),
+        "address_prefixes": cidrs(one_or_many(properties, "addressPrefix", "addressPrefixes")),
         "network_security_group": references([text(mapping(properties, "networkSecurityGroup"), "id")]),
         "route_table": references([text(mapping(properties, "routeTable"), "id")]),
         "nat_gateway": references([text(mapping(properties, "natGateway"), "id")]),
     }
-
-
-def _both(properties: Body, single: str, many: str) -> list[str]:
-    """ARM shows one value in the singular property or as a list of one, whichever it was sent in."""
-    return [each for each in (text(properties, single), *_list(properties, many)) if each]
 
 
 def _list(properties: Body, key: str) -> list[str]:

@@ -14,12 +14,14 @@ from k0rdent_azure.azure.outcome import Accepted, accepted, finish
 from k0rdent_azure.azure.reading import (
     mapping,
     mappings,
+    option,
     power_word,
     provisioning_state,
     resource_type,
     spelled,
     text,
     texts,
+    zones,
 )
 from k0rdent_azure.errors import AzureRequestError
 
@@ -157,14 +159,13 @@ def _power_state(item: Mapping[str, object]) -> str:
 
 def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
     properties = mapping(item, "properties")
-    zones = item.get("zones")
     return VmView(
         name=text(item, "name"),
         id=text(item, "id"),
         provisioning_state=provisioning_state(item),
         power_state=power.get(text(item, "id").lower(), ""),
         size=text(mapping(properties, "hardwareProfile"), "vmSize"),
-        zone=str(zones[0]) if isinstance(zones, list) and zones else "",
+        zone="".join(zones(item)[:1]),
         tags=texts(item, "tags"),
         vm_id=text(properties, "vmId"),
         takes_along=tuple(_taken_along(properties)),
@@ -175,10 +176,10 @@ def _taken_along(properties: Mapping[str, object]) -> Iterator[str]:
     """https://learn.microsoft.com/azure/virtual-machines/delete"""
     storage = mapping(properties, "storageProfile")
     for disk in (mapping(storage, "osDisk"), *mappings(storage, "dataDisks")):
-        if text(disk, "deleteOption").lower() == "delete":
+        if option(disk, "deleteOption") == "Delete":
             yield text(mapping(disk, "managedDisk"), "id")
     for nic in mappings(mapping(properties, "networkProfile"), "networkInterfaces"):
-        if text(mapping(nic, "properties"), "deleteOption").lower() == "delete":
+        if option(mapping(nic, "properties"), "deleteOption") == "Delete":
             yield text(nic, "id")
 
 

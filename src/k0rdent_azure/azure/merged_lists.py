@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.azure.reading import mapping, number, option, text
 
 Body = Mapping[str, object]
 Json = dict[str, object]
@@ -95,8 +95,7 @@ def free_priority(found: Sequence[Json], direction: str, near: int) -> int:
 
 def _place(rule: Body) -> tuple[int, str]:
     properties = mapping(rule, "properties")
-    priority = properties.get("priority")
-    return (priority if isinstance(priority, int) else 0, text(properties, "direction").lower())
+    return (number(properties, "priority"), option(properties, "direction").lower())
 
 
 def _rule(found: Body, wanted: Body) -> Json:

@@ -23,7 +23,13 @@ _TYPES = (
     "Microsoft.Resources/deployments",
     "Microsoft.Resources/resourceGroups",
 )
+#: Of a VM and of security rules. `Low` is what Spot was called; a rule's protocol `Any` is its `*`.
+_OPTIONS = (
+    *("Regular", "Spot", "Deallocate", "Delete", "Detach", "Inbound", "Outbound", "Allow", "Deny"),
+    *("Tcp", "Udp", "Icmp", "Esp", "Ah", "x64", "Arm64"),
+)
 _SPELLINGS = {word.lower(): word for word in (*_STATES, *_TYPES)}
+_OPTION_SPELLINGS = {**{word.lower(): word for word in _OPTIONS}, "low": "Spot", "any": "*"}
 
 
 def text(body: Mapping[str, object], key: str) -> str:
@@ -62,6 +68,35 @@ def resource_type(body: Mapping[str, object], key: str = "type") -> str:
 def spelled(word: str) -> str:
     """A state or a type as ARM documents it, which compares them without case; any other word as it is."""
     return _SPELLINGS.get(word.lower(), word)
+
+
+def option(body: Mapping[str, object], key: str) -> str:
+    """A word out of a few, such as `deleteOption` or `direction`, in the documented spelling; any other as it is."""
+    word = text(body, key).strip()
+    return _OPTION_SPELLINGS.get(word.lower(), word)
+
+
+def zones(body: Mapping[str, object], key: str = "zones") -> tuple[str, ...]:
+    """Zones by number. ARM documents texts; other programs' templates have numbers, and space."""
+    value = body.get(key)
+    found = value if isinstance(value, list) else []
+    told = [str(each).strip() for each in found if isinstance(each, str | int) and not isinstance(each, bool)]
+    return tuple(each for each in told if each)
+
+
+def one_or_many(body: Mapping[str, object], single: str, many: str) -> list[str]:
+    """ARM shows one value in the singular property or as a list of one, whichever it was sent in."""
+    value = body.get(many)
+    return [
+        each for each in (text(body, single), *map(str, value if isinstance(value, list) else ())) if each
+    ]
+
+
+def number(body: Mapping[str, object], key: str) -> int:
+    """A whole number, also if it is a text; 0 if there is none."""
+    value = body.get(key)
+    told = value.strip() if isinstance(value, str) else str(value) if type(value) is int else ""
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 20 else 0
 
 
 def power_word(body: Mapping[str, object]) -> str:

@@ -8,10 +8,10 @@ import msgspec
 
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
-from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.azure.reading import mapping, mappings, option, text, zones
 from k0rdent_azure.config.regions import squeezed
 
-_VMS = "virtualMachines"
+_VMS = "virtualmachines"
 
 
 class VmSize(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +51,11 @@ async def vm_sizes(client: ArmClient, subscription: str, location: str) -> list[
 
 def _size(item: Mapping[str, object], location: str) -> VmSize | None:
     """None for a disk, a snapshot, or what has not the fields of a VM size."""
-    told = {text(each, "name"): text(each, "value") for each in mappings(item, "capabilities")}
-    vcpus, memory = _number(told.get("vCPUsAvailable") or told.get("vCPUs")), _number(told.get("MemoryGB"))
-    if text(item, "resourceType") != _VMS or not text(item, "name") or not vcpus or not memory:
+    told = {
+        text(each, "name").lower(): text(each, "value").strip() for each in mappings(item, "capabilities")
+    }
+    vcpus, memory = _number(told.get("vcpusavailable") or told.get("vcpus")), _number(told.get("memorygb"))
+    if text(item, "resourceType").lower() != _VMS or not text(item, "name") or not vcpus or not memory:
         return None
     refused = frozenset(_restricted_zones(item, location))
     return VmSize(
@@ -61,19 +63,18 @@ def _size(item: Mapping[str, object], location: str) -> VmSize | None:
         family=text(item, "family"),
         vcpus=int(vcpus),
         memory=memory,
-        architecture=told.get("CpuArchitectureType", ""),
-        generations=tuple(told.get("HyperVGenerations", "").split(",")),
+        architecture=option({"value": told.get("cpuarchitecturetype")}, "value"),
+        generations=tuple(each.strip().upper() for each in told.get("hypervgenerations", "").split(",")),
         zones=tuple(sorted(zone for zone in _zones(item, location) if zone not in refused)),
         offered=not _is_restricted(item, location),
-        spot=told.get("LowPriorityCapable", "").lower() == "true",
+        spot=told.get("lowprioritycapable", "").lower() == "true",
     )
 
 
 def _zones(item: Mapping[str, object], location: str) -> Iterator[str]:
     for info in mappings(item, "locationInfo"):
-        zones = info.get("zones")
-        if squeezed(text(info, "location")) == squeezed(location) and isinstance(zones, list):
-            yield from (str(zone) for zone in zones)
+        if squeezed(text(info, "location")) == squeezed(location):
+            yield from zones(info)
 
 
 def _is_restricted(item: Mapping[str, object], location: str) -> bool:
@@ -86,9 +87,8 @@ def _is_restricted(item: Mapping[str, object], location: str) -> bool:
 
 def _restricted_zones(item: Mapping[str, object], location: str) -> Iterator[str]:
     for each in mappings(item, "restrictions"):
-        zones = mapping(each, "restrictionInfo").get("zones")
-        if text(each, "type").lower() == "zone" and _names(each, location) and isinstance(zones, list):
-            yield from (str(zone) for zone in zones)
+        if text(each, "type").lower() == "zone" and _names(each, location):
+            yield from zones(mapping(each, "restrictionInfo"))
 
 
 def _names(restriction: Mapping[str, object], location: str) -> bool:

@@ -21,6 +21,10 @@ TAG_CHANGE = "k0rdent-azure-change"
 
 #: What moves with each change, or is added by one: no drift.
 MARKS = frozenset({TAG_LINEAGE, TAG_GENERATION, TAG_CLAIM, TAG_CHANGE})
+_OWN = {
+    name: name
+    for name in (TAG_DEPLOYMENT, TAG_OWNER, TAG_HOST, TAG_ROLE, TAG_INDEX, TAG_WIREGUARD_IP, *sorted(MARKS))
+}
 #: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations
 LONGEST_VALUE = 256
 
@@ -48,6 +52,11 @@ def tag(tags: Mapping[str, str], name: str) -> str:
     """The value of a tag, whose name has no case; "" where there is none."""
     wanted = name.lower()
     return next((value for key, value in tags.items() if key.lower() == wanted), "")
+
+
+def own_spelling(tags: Mapping[str, str]) -> dict[str, str]:
+    """All tags, those of a deployment by the names above: Azure keeps the case in which somebody wrote them last."""
+    return {_OWN.get(name.lower(), name): value for name, value in tags.items()}
 
 
 def mark_of(tags: Mapping[str, str]) -> Mark | None:

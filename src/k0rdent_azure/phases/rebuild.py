@@ -10,7 +10,7 @@ import msgspec
 from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.discovery import Discovery
 from k0rdent_azure.azure.incarnations import number
-from k0rdent_azure.azure.reading import mapping, mappings, provisioning_state, text
+from k0rdent_azure.azure.reading import mapping, mappings, provisioning_state, text, zones
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import NETWORK, NIC, SECURITY_GROUP
 from k0rdent_azure.clock import Clock, azure_timestamp, timestamp
@@ -102,14 +102,13 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     body = found.vms.get(host.name)
     facts = place.hosts.get(host.name)
     address = found.addresses.get(plan.names.public_ip(host.name), {})
-    zones = (body or {}).get("zones")
     properties = mapping(body or {}, "properties")
     nics = mappings(mapping(properties, "networkProfile"), "networkInterfaces")
     vm = VirtualMachine(
         status=_status(found, body, facts),
         vm_size=text(mapping(properties, "hardwareProfile"), "vmSize") or host.size,
         private_ip=host.private_ip,
-        availability_zone=str(zones[0]) if isinstance(zones, list) and zones else host.zone or None,
+        availability_zone="".join(zones(body or {})[:1]) or host.zone or None,
         role=host.role,
         fqdn=_formed(text(mapping(mapping(address, "properties"), "dnsSettings"), "fqdn"), forms.is_fqdn)
         or _fqdn(plan, host, place),

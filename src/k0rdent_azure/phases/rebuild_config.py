@@ -11,9 +11,17 @@ from typing import Literal
 import msgspec
 
 from k0rdent_azure.azure.discovery import Body, Discovery
-from k0rdent_azure.azure.reading import mapping, mappings, text, texts
-from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_HOST, TAG_OWNER, TAG_ROLE, TAG_WIREGUARD_IP
+from k0rdent_azure.azure.reading import mapping, mappings, one_or_many, option, text, texts, zones
+from k0rdent_azure.azure.tags import (
+    TAG_DEPLOYMENT,
+    TAG_HOST,
+    TAG_OWNER,
+    TAG_ROLE,
+    TAG_WIREGUARD_IP,
+    own_spelling,
+)
 from k0rdent_azure.config.model import Config
+from k0rdent_azure.config.public_keys import one_line
 from k0rdent_azure.config.rules import parse_network
 from k0rdent_azure.config.snapshot import from_snapshot, to_snapshot
 from k0rdent_azure.config.topology import Names, host_name, hosts
@@ -111,7 +119,7 @@ def _from_resources(found: Discovery, file: Config | None, cloud: str) -> Wanted
         ) from error
     profile = mapping(_properties(next(iter(found.vms.values()), {})), "osProfile")
     keys = mappings(mapping(mapping(profile, "linuxConfiguration"), "ssh"), "publicKeys")
-    return Wanted(config, _names(found), "tags", text(keys[0], "keyData") if keys else "")
+    return Wanted(config, _names(found), "tags", one_line(text(keys[0], "keyData")) if keys else "")
 
 
 def _observed(found: Discovery, file: Config | None) -> dict[str, object]:
@@ -119,14 +127,14 @@ def _observed(found: Discovery, file: Config | None) -> dict[str, object]:
     tagged = _tagged_hosts(found)
     any_vm = next(iter(found.vms.values()), {})
     properties = _properties(any_vm)
-    tags = texts(any_vm, "tags")
+    tags = own_spelling(texts(any_vm, "tags"))
     location = text(any_vm, "location") or found.candidate.location or text(found.vnet or {}, "location")
     azure = {
         "location": location,
         "resource_group": found.candidate.group,
         "vm_image": _image(properties),
-        "vm_priority": text(properties, "priority"),
-        "eviction_policy": text(properties, "evictionPolicy"),
+        "vm_priority": option(properties, "priority"),
+        "eviction_policy": option(properties, "evictionPolicy"),
     }
     foreign = {name: value for name, value in tags.items() if not name.lower().startswith(_OWN_TAG)}
     owner = tags.get(TAG_OWNER, "")
@@ -143,7 +151,7 @@ def _observed(found: Discovery, file: Config | None) -> dict[str, object]:
 
 def _tagged_hosts(found: Discovery) -> dict[str, Mapping[str, str]]:
     """The tags of each host, by name, from its VM or the address that was made before it."""
-    tagged = [texts(item, "tags") for item in [*found.addresses.values(), *found.vms.values()]]
+    tagged = [own_spelling(texts(item, "tags")) for item in [*found.addresses.values(), *found.vms.values()]]
     return {tags[TAG_HOST]: tags for tags in tagged if TAG_HOST in tags and TAG_DEPLOYMENT in tags}
 
 
@@ -158,19 +166,19 @@ def _cluster(
     ):
         count = sum(tags.get(TAG_ROLE) == role for tags in tagged.values())
         cluster[f"{role}_count"] = max(count, pool.count if pool else 0)
-        zones = _zones(found, [host_name(role, index) for index in range(count)])  # type: ignore[arg-type]
-        if zones is not None and (pool is None or not pool.zones):
-            cluster[f"{role}_zones"] = zones
+        told = _zones(found, [host_name(role, index) for index in range(count)])  # type: ignore[arg-type]
+        if told is not None and (pool is None or not pool.zones):
+            cluster[f"{role}_zones"] = told
     return cluster
 
 
 def _zones(found: Discovery, names: Sequence[str]) -> list[int] | None:
     """The shortest list whose repetition gives the zones of these VMs; None where none of them has one."""
-    rows = [found.vms.get(name, {}).get("zones") for name in names]
-    zones = [int(row[0]) for row in rows if isinstance(row, list) and row and str(row[0]).isdecimal()]
-    for length in range(1, len(zones) + 1):
-        if all(zone == zones[at % length] for at, zone in enumerate(zones)):
-            return zones[:length]
+    rows = [zones(found.vms.get(name, {})) for name in names]
+    told = [int(row[0]) for row in rows if row and row[0].isdecimal()]
+    for length in range(1, len(told) + 1):
+        if all(zone == told[at % length] for at, zone in enumerate(told)):
+            return told[:length]
     return None
 
 
@@ -183,13 +191,14 @@ def _network(
     if isinstance(prefixes, list) and prefixes:
         network["vnet_prefix"] = str(prefixes[0])
     for subnet in mappings(properties, "subnets")[:1]:
-        network["subnet_prefix"] = text(_properties(subnet), "addressPrefix")
-    rules = {text(rule, "name"): _properties(rule) for rule in mappings(_nsg(found), "securityRules")}
-    port = text(rules.get("AllowWireGuard", {}), "destinationPortRange")
-    if port.isdecimal():
-        network["wireguard_port"] = int(port)
+        told = one_or_many(_properties(subnet), "addressPrefix", "addressPrefixes")
+        network["subnet_prefix"] = told[0] if told else ""
+    rules = {text(rule, "name").lower(): _properties(rule) for rule in mappings(_nsg(found), "securityRules")}
+    port = one_or_many(rules.get("allowwireguard", {}), "destinationPortRange", "destinationPortRanges")
+    if len(port) == 1 and port[0].strip().isdecimal():
+        network["wireguard_port"] = int(port[0])
     if rules:
-        network["allowed_ssh_sources"] = _sources(rules.get("AllowSSH", {}))
+        network["allowed_ssh_sources"] = _sources(rules.get("allowssh", {}))
     addresses = [tags[TAG_WIREGUARD_IP] for tags in tagged.values() if TAG_WIREGUARD_IP in tags]
     if addresses and file is None:
         # The tag has no prefix length; every template uses 24.
@@ -202,9 +211,7 @@ def _nsg(found: Discovery) -> Mapping[str, object]:
 
 
 def _sources(rule: Mapping[str, object]) -> list[str]:
-    many = rule.get("sourceAddressPrefixes")
-    one = text(rule, "sourceAddressPrefix")
-    found = [one] if one else [str(each) for each in many] if isinstance(many, list) else []
+    found = one_or_many(rule, "sourceAddressPrefix", "sourceAddressPrefixes")
     plain = ["0.0.0.0/0" if each.lower() in _ANYWHERE else each for each in found]
     # A service tag that somebody put there is no network, and none that the configuration could hold.
     return [each for each in plain if isinstance(parse_network(each), ipaddress.IPv4Network)]
