@@ -26,6 +26,8 @@ PASSING = {
     "detail",
     "generation",
     "claim",
+    # What the last look found: the command that goes on does not look again, and `status` calls it outdated.
+    "validation",
 }
 #: Drawn at random; whether they stay what they were is another question (`identity`).
 RANDOM = {
