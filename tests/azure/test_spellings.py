@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from k0rdent_azure.azure import drift_properties, inventory, skus, subscriptions
+from k0rdent_azure.azure.arm_errors import ArmError, vm_of
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.discovery import Candidate, Discovery
 from k0rdent_azure.azure.drift_facts import ADDRESS, VM, flatten, listed
@@ -287,3 +288,17 @@ def test_a_configuration_is_rebuilt_from_resources_whose_words_are_in_other_case
     assert config.metadata.owner == "jane"
     assert dict(config.azure.tags) == {"Cost": "1"}
     assert plan.public_key == f"{key} me"
+
+
+@pytest.mark.parametrize("spelled", ["{}/", "{} ", "https://management.azure.com{}?api-version=1"])
+def test_an_id_with_something_around_it_is_of_the_same_resource(spelled: str) -> None:
+    vm = f"/subscriptions/{ID}/resourceGroups/g/providers/{VM}/k0s-worker-1"
+    status = {"properties": {"instanceView": {"statuses": [{"code": "PowerState/running"}]}}}
+    nic = spelled.format(f"{vm.replace(VM, 'Microsoft.Network/networkInterfaces')}VMNic")
+    assert list(_power_states([{"id": spelled.format(vm.upper()), **status}])) == [vm.lower()]
+    assert vm_of(spelled.format(vm)) == vm_of(nic) == "k0s-worker-1"
+    facts = drift_properties.vm({"networkProfile": {"networkInterfaces": [{"id": nic}]}})
+    assert facts["network_interfaces"].text == "k0s-worker-1VMNic"
+    owner = spelled.format(f"{vm}/ipConfigurations/primary")
+    assert drift_properties.address({"ipConfiguration": {"id": owner}})["attached_to"].text == "k0s-worker-1"
+    assert ArmError("X", "", spelled.format(vm)).resource_id == vm

@@ -8,7 +8,7 @@ import pytest
 
 from k0rdent_azure.cluster.k0sctl import Node, cluster_config, known_hosts
 from k0rdent_azure.cluster.kcm import chart_manifest
-from k0rdent_azure.config import forms
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import ClusterError, HostError
 from k0rdent_azure.hosts.cloud_init import user_data
 from k0rdent_azure.hosts.keys import KeyPair, ssh_keypair, wireguard_keypair
@@ -212,4 +212,4 @@ GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/g"
     ],
 )
 def test_arm_ids(text: str, parts: tuple[str, ...] | None) -> None:
-    assert forms.arm_id(text) == parts
+    assert resource_ids.strict(text) == parts

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from k0rdent_azure.azure.policy_violation import violation
+from k0rdent_azure.config import resource_ids
 
 #: Wrappers that say only that something inside them failed.
 WRAPPERS = frozenset(
@@ -66,7 +67,7 @@ class ArmError:
     @property
     def resource_id(self) -> str | None:
         """`target` where it is a resource id."""
-        return self.target if self.target and self.target.startswith("/subscriptions/") else None
+        return resource_ids.path(self.target) if self.target and resource_ids.is_id(self.target) else None
 
     @property
     def is_wrapper(self) -> bool:
@@ -203,17 +204,11 @@ def shorten(text: str) -> str:
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
 
-def name_of(resource_id: str | None) -> str | None:
-    """The last segment of a resource id."""
-    return resource_id.rstrip("/").rsplit("/", 1)[-1] or None if resource_id else None
-
-
 def vm_of(resource_id: str | None) -> str | None:
     """The VM that a resource id is about: the VM's own, or its NIC's, address's or disk's by their names."""
     if resource_id is None:
         return None
-    name = name_of(resource_id) or ""
-    kind = resource_id.rstrip("/").rsplit("/", 2)[-2].lower() if resource_id.count("/") > 2 else ""
+    name, kind = resource_ids.name(resource_id), resource_ids.kind(resource_id)
     if kind == "disks":
         name = _NUMBER.sub("", name)
     suffix = {"networkinterfaces": "VMNic", "publicipaddresses": "PublicIP", "disks": "OsDisk"}.get(kind)

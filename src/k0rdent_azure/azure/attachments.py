@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.config import resource_ids
 
 
 async def users(client: ArmClient, resource_id: str) -> list[str]:
@@ -34,7 +35,7 @@ def _users(properties: Mapping[str, object]) -> Iterator[str]:
 def holder(member_id: str) -> str:
     """The resource that an IP configuration or a subnet is a part of."""
     for part in ("/ipconfigurations/", "/subnets/"):
-        at = member_id.lower().find(part)
+        at = resource_ids.key(member_id).find(part)
         if at > 0:
             return member_id[:at]
     return member_id

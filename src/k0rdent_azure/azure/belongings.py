@@ -12,6 +12,7 @@ from typing import NamedTuple
 from k0rdent_azure.azure.drift_facts import DISK, NIC, VM
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.reading import mapping, mappings, option, text
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.topology import Names
 
 Body = Mapping[str, object]
@@ -63,7 +64,7 @@ def _disks(vm: Body) -> Iterator[_Part]:
 
 def _interfaces(there: Existing, names: Names, vm: Body) -> Iterator[_Part]:
     for each in mappings(mapping(mapping(vm, "properties"), "networkProfile"), "networkInterfaces"):
-        name = text(each, "id").rpartition("/")[2]
+        name = resource_ids.name(text(each, "id"))
         usual = name.lower() == names.nic(text(vm, "name")).lower()
         goes = _is_deleted(mapping(each, "properties"))
         yield _Part(f"interface {name}", goes, is_usual=usual)
@@ -75,13 +76,14 @@ def _of_interface(interface: Body, names: Names, vm: Body, *, goes: bool) -> Ite
         own = mapping(each, "properties")
         address = mapping(own, "publicIPAddress")
         if address:
-            name = text(address, "id").rpartition("/")[2]
+            name = resource_ids.name(text(address, "id"))
             usual = name.lower() == names.public_ip(text(vm, "name")).lower()
             yield _Part(
                 f"public address {name}", goes and _is_deleted(mapping(address, "properties")), is_usual=usual
             )
         for pool in mappings(own, "loadBalancerBackendAddressPools") if goes else ():
-            place = "/".join(text(pool, "id").split("/")[-3::2])
+            pool_id = text(pool, "id")
+            place = f"{resource_ids.name(resource_ids.parent(pool_id))}/{resource_ids.name(pool_id)}"
             yield _Part(f"its place in the load balancer pool {place}", goes=True)
     for each in mappings(mapping(interface, "properties"), "ipConfigurations") if goes else ():
         if text(each, "name").lower() != "primary":
@@ -93,7 +95,7 @@ def _others(vm: Body) -> Iterator[_Part]:
     if "systemassigned" in kind.lower():
         yield _Part("its system-assigned identity, with the rights that it was given", goes=True)
     for each in mappings(vm, "resources"):
-        yield _Part(f"extension {text(each, 'id').rpartition('/')[2]}", goes=True)
+        yield _Part(f"extension {resource_ids.name(text(each, 'id'))}", goes=True)
 
 
 def _is_deleted(part: Body) -> bool:

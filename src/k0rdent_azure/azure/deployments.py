@@ -14,6 +14,7 @@ from k0rdent_azure.azure.reading import mapping, provisioning_state, resource_ty
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import Template
 from k0rdent_azure.azure.where import NOWHERE, Where
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
 
 #: Provisioning states that nothing follows. https://learn.microsoft.com/rest/api/resources/deployments/get
@@ -260,8 +261,6 @@ def _nested(target: DeploymentTarget, view: OperationView) -> DeploymentTarget |
     """The deployment that an operation stands for, if it is another one than `target`."""
     if view.resource_type.lower() != "microsoft.resources/deployments":
         return None
-    parts = view.resource_id.split("/")
-    lowered = [part.lower() for part in parts]
-    group = parts[lowered.index("resourcegroups") + 1] if "resourcegroups" in lowered[:-1] else None
-    nested = DeploymentTarget(target.subscription, view.resource_name or parts[-1], group)
-    return None if nested.id.lower() == target.id.lower() else nested
+    record = resource_ids.parts(view.resource_id)
+    nested = DeploymentTarget(target.subscription, view.resource_name or record.name, record.group or None)
+    return None if resource_ids.key(nested.id) == resource_ids.key(target.id) else nested

@@ -20,7 +20,7 @@ from k0rdent_azure.azure.incarnations import incarnation
 from k0rdent_azure.azure.ownership import Owner, Proof, judge
 from k0rdent_azure.azure.reading import mapping, text, texts
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, Mark, mark_of, tag
-from k0rdent_azure.config import forms
+from k0rdent_azure.config import forms, resource_ids
 from k0rdent_azure.errors import AzureRequestError, StrangerError
 
 _VNET = "microsoft.network/virtualnetworks"
@@ -150,10 +150,10 @@ def _of_group(item: Body) -> Candidate:
 
 
 def _of_network(item: Body) -> Candidate | None:
-    name, parts = text(item, "name"), text(item, "id").split("/")
-    if text(item, "type").lower() != _VNET or not name.endswith(_SUFFIX) or len(parts) < 5:
+    name, group = text(item, "name"), resource_ids.parts(text(item, "id")).group
+    if text(item, "type").lower() != _VNET or not name.endswith(_SUFFIX) or not group:
         return None
-    return Candidate(name.removesuffix(_SUFFIX), parts[4], owned=False, location=text(item, "location"))
+    return Candidate(name.removesuffix(_SUFFIX), group, owned=False, location=text(item, "location"))
 
 
 def _tag(item: Body) -> str:
@@ -250,7 +250,7 @@ class _Whose:
     def _is_recorded(self, type_: str, item: Body) -> bool:
         recorded = {**(self.known.recorded if self.known else {}), **self.told}
         guid = incarnation(type_, item)
-        return bool(guid) and (recorded.get(text(item, "id").lower()) or "").lower() == guid.lower()
+        return bool(guid) and (recorded.get(resource_ids.key(text(item, "id"))) or "").lower() == guid.lower()
 
     def is_ours(self, type_: str, item: Body) -> bool:
         """By its tag, or by what is known. Raises StrangerError if the record tells of another one under its name, and
@@ -329,7 +329,7 @@ def _told_addresses(record: DeploymentView | None) -> dict[str, Body]:
     """The same for their addresses."""
     found: dict[str, Body] = {}
     for vm in record.virtual_machines.values() if record else ():
-        name = vm.public_ip_id.rpartition("/")[2]
+        name = resource_ids.name(vm.public_ip_id)
         properties = {"ipAddress": vm.public_ip, "dnsSettings": {"fqdn": vm.fqdn}}
         found[name] = {"id": vm.public_ip_id, "name": name, "properties": properties}
     return found
@@ -339,4 +339,4 @@ async def _power(reader: Reader) -> dict[str, str]:
     statuses = inventory.vm_statuses(reader.client, reader.subscription)
     none: list[inventory.VmStatusView] = []
     found = await reader.allowed("the power states of the VMs", statuses, none)
-    return {each.id.lower(): each.power_state for each in found}
+    return {resource_ids.key(each.id): each.power_state for each in found}

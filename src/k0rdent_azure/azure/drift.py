@@ -15,6 +15,7 @@ from k0rdent_azure.azure.drift_rules import Verdict, judge, judge_unexpected
 from k0rdent_azure.azure.drift_values import NOTHING, Fact, exact, word
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, Mark
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.state.finding import Finding, FindingKind, Unread, worst_first
 
 _SUCCEEDED = word("Succeeded")
@@ -78,19 +79,19 @@ def compare(
 
 def _group_gone(wanted: Wanted) -> Finding:
     """One finding in place of one for each of its resources: they went with it."""
-    name = wanted.group.rpartition("/")[2]
+    name = resource_ids.name(wanted.group)
     return _finding("missing", ResourceFacts(wanted.group, GROUP, name, {}), judge("missing", GROUP))
 
 
 def _parent_missing(each: ResourceFacts, wanted: Wanted, found: Found) -> bool:
     """A rule or a subnet whose group or network is gone is not worth a finding of its own."""
-    parent = each.key.rsplit("/", 2)[0]
+    parent = resource_ids.parent(each.key)
     return parent in wanted.resources and parent not in found.resources
 
 
 def _parent_unexpected(each: ResourceFacts, wanted: Wanted, found: Found) -> bool:
     """A rule in somebody's own security group is no finding beside the group."""
-    parent = each.key.rsplit("/", 2)[0]
+    parent = resource_ids.parent(each.key)
     return parent in found.resources and parent not in wanted.resources
 
 
@@ -104,7 +105,7 @@ def _is_ours_to_judge(each: ResourceFacts, wanted: Wanted) -> bool:
     if wanted.owned:
         return True
     tag = each.fields.get(f"{TAG}{TAG_DEPLOYMENT}", NOTHING)
-    return tag.key == wanted.deployment_id or each.key.rsplit("/", 2)[0] in wanted.resources
+    return tag.key == wanted.deployment_id or resource_ids.parent(each.key) in wanted.resources
 
 
 def _another(each: ResourceFacts, there: ResourceFacts, recorded: str) -> Finding | None:

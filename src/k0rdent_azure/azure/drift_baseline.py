@@ -13,6 +13,7 @@ from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts, flatten
 from k0rdent_azure.azure.drift_values import NOTHING, Fact
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.reading import mapping
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.state.model import BaselineDifference
 
 #: The field of a resource as a whole: None where a wanted one was not there, else all facts of one nobody wanted.
@@ -60,7 +61,7 @@ def answered(outputs: Mapping[str, object], scope: str) -> list[ResourceFacts]:
         if isinstance(body, dict):
             found += flatten({**body, "id": f"{scope}/providers/{path}", "type": type_, "name": name})
     if group := mapping(outputs, "group"):
-        found += flatten({**group, "id": scope, "type": GROUP, "name": scope.rpartition("/")[2]})
+        found += flatten({**group, "id": scope, "type": GROUP, "name": resource_ids.name(scope)})
     return found
 
 
@@ -85,7 +86,7 @@ def observe(wanted: Wanted, found: Iterable[ResourceFacts], earlier: Known) -> K
 
 def _owner(key: str, there: Collection[str]) -> str:
     """The resource that a rule or a subnet lives in; any other is its own."""
-    parent = key.rsplit("/", 2)[0]
+    parent = resource_ids.parent(key)
     return parent if parent in there and key.count("/") > 8 else key
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from k0rdent_azure.azure.drift_facts import RULE, ResourceFacts
 from k0rdent_azure.azure.drift_values import NOTHING
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.state.finding import Finding
 
 _Place = tuple[str, str, str]
@@ -49,5 +50,5 @@ def _free(ours: ResourceFacts, used: set[_Place]) -> int:
 
 def _place(rule: ResourceFacts) -> _Place:
     """The security group, priority and direction, of which two rules cannot have the same."""
-    group = rule.key.rsplit("/", 2)[0]
+    group = resource_ids.parent(rule.key)
     return group, rule.fields.get("priority", NOTHING).key, rule.fields.get("direction", NOTHING).key

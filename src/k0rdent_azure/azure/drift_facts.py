@@ -24,6 +24,7 @@ from k0rdent_azure.azure.reading import (
     zones,
 )
 from k0rdent_azure.azure.tags import MARKS, TAG_HOST
+from k0rdent_azure.config import resource_ids
 
 GROUP = "Microsoft.Resources/resourceGroups"
 VM = "Microsoft.Compute/virtualMachines"
@@ -52,7 +53,7 @@ class ResourceFacts:
     @property
     def key(self) -> str:
         """The id as ARM compares ids."""
-        return self.id.lower()
+        return resource_ids.key(self.id)
 
     @property
     def has_tags(self) -> bool:

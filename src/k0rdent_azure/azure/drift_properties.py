@@ -17,6 +17,7 @@ from k0rdent_azure.azure.drift_values import (
 )
 from k0rdent_azure.azure.reading import mapping, mappings, number, one_or_many, text
 from k0rdent_azure.azure.reading import option as spelled
+from k0rdent_azure.config import resource_ids
 
 Body = Mapping[str, object]
 Facts = dict[str, Fact]
@@ -73,7 +74,7 @@ def ssh_key(properties: Body) -> Facts:
 def address(properties: Body) -> Facts:
     """The facts of a public address."""
     # `…/networkInterfaces/<name>/ipConfigurations/<name>`
-    owner = text(mapping(properties, "ipConfiguration"), "id").rsplit("/", 2)[0]
+    owner = resource_ids.parent(text(mapping(properties, "ipConfiguration"), "id"))
     return {
         "allocation": option(text(properties, "publicIPAllocationMethod"), "Dynamic"),
         "version": option(text(properties, "publicIPAddressVersion"), "IPv4"),

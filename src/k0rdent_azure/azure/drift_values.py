@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.public_keys import plain
 from k0rdent_azure.config.regions import squeezed
 
@@ -56,7 +57,8 @@ def references(values: Iterable[str]) -> Fact:
     """Ids or names in any order; people read the names."""
     found = sorted(filter(None, values), key=str.lower)
     return Fact(
-        ", ".join(each.rpartition("/")[2] for each in found), ",".join(each.lower() for each in found)
+        ", ".join(resource_ids.name(each) for each in found),
+        ",".join(resource_ids.key(each) for each in found),
     )
 
 

@@ -17,6 +17,7 @@ from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.resources import id_below
 from k0rdent_azure.azure.template import Template
+from k0rdent_azure.config import resource_ids
 
 Json = dict[str, object]
 
@@ -92,5 +93,5 @@ def _owners(made: Iterable[Json]) -> dict[str, str]:
     for body in made:
         for configuration in mappings(mapping(body, "properties"), "ipConfigurations"):
             taken = text(mapping(mapping(configuration, "properties"), "publicIPAddress"), "id")
-            owners[taken.lower()] = text(body, "id")
+            owners[resource_ids.key(taken)] = text(body, "id")
     return owners

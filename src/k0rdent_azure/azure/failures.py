@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from k0rdent_azure.azure.advice import Advice
-from k0rdent_azure.azure.arm_errors import ArmError, causes, codes_in, name_of, shorten, vm_of
+from k0rdent_azure.azure.arm_errors import ArmError, causes, codes_in, shorten, vm_of
 from k0rdent_azure.azure.failure_table import UNKNOWN, advice_for
 from k0rdent_azure.azure.network_failures import trouble
 from k0rdent_azure.azure.where import NOWHERE, Where, fill
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import (
     AzureRequestError,
     AzureUnreachableError,
@@ -80,7 +81,7 @@ def explain(
     """
     resource = resource_id or error.resource_id or error.target
     vm = vm_of(resource)
-    subject = f"VM {vm}" if vm else (name_of(resource) or "")
+    subject = f"VM {vm}" if vm else resource_ids.name(resource)
     advice = _advice(error)
     lead = f"{subject}: " if subject else ""
     detail = _quota(error.message) or error.message

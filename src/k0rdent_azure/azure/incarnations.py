@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.public_keys import plain
 
 _SSH_KEY = "microsoft.compute/sshpublickeys"
@@ -40,4 +41,4 @@ def incarnation(type_: str, body: Mapping[str, object]) -> str:
 
 def can_change(resource_id: str) -> bool:
     """Whether what tells it apart can be changed in place: another SSH key proves no other incarnation."""
-    return f"/{_SSH_KEY}/" in resource_id.lower()
+    return f"/{_SSH_KEY}/" in resource_ids.key(resource_id)

@@ -23,6 +23,7 @@ from k0rdent_azure.azure.reading import (
     texts,
     zones,
 )
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError
 
 #: Cloud seconds for tags that Azure sets later than it answers.
@@ -148,7 +149,7 @@ async def _power_states(client: ArmClient, subscription: str) -> dict[str, str]:
         if error.status == 403:
             return {}
         raise
-    return {each.id.lower(): each.power_state for each in found}
+    return {resource_ids.key(each.id): each.power_state for each in found}
 
 
 def _power_state(item: Mapping[str, object]) -> str:
@@ -163,7 +164,7 @@ def _vm(item: Mapping[str, object], power: Mapping[str, str]) -> VmView:
         name=text(item, "name"),
         id=text(item, "id"),
         provisioning_state=provisioning_state(item),
-        power_state=power.get(text(item, "id").lower(), ""),
+        power_state=power.get(resource_ids.key(text(item, "id")), ""),
         size=text(mapping(properties, "hardwareProfile"), "vmSize"),
         zone="".join(zones(item)[:1]),
         tags=texts(item, "tags"),
@@ -266,7 +267,7 @@ async def incarnations(client: ArmClient, subscription: str, group: str, type_: 
         return {}
     path = f"{group_id(subscription, group)}/providers/{type_}"
     found = await _list_if_any(client, path, TOLD_APART[type_.lower()][1])
-    return {text(item, "id").lower(): incarnation(type_, item) for item in found}
+    return {resource_ids.key(text(item, "id")): incarnation(type_, item) for item in found}
 
 
 async def machines(client: ArmClient, subscription: str, group: str) -> list[VmView]:

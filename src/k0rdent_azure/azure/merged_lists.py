@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from k0rdent_azure.azure.reading import mapping, number, option, text
+from k0rdent_azure.config import resource_ids
 
 Body = Mapping[str, object]
 Json = dict[str, object]
@@ -28,7 +29,7 @@ def by_id(
     found: Sequence[Json], wanted: Sequence[Json], join: Join, plain: Callable[[object], str]
 ) -> list[Json]:
     """The same for references; `plain` gives the id that one of ours stands for."""
-    return _joined(found, wanted, join, lambda each: plain(each.get("id")).lower())
+    return _joined(found, wanted, join, lambda each: resource_ids.key(plain(each.get("id"))))
 
 
 def _joined(

@@ -15,6 +15,7 @@ from k0rdent_azure.azure.merged_lists import free_priority, rules_in_the_way
 from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.reading import mapping, mappings, text
 from k0rdent_azure.azure.resources import security_rules
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Host, Names
 
@@ -71,8 +72,8 @@ def of_vm(there: Existing, names: Names, config: Config, host: Host) -> Iterator
     """What uses the interface, the public or the private address of a VM of ours, and is not ours."""
     interface, address = there.get(NIC, names.nic(host.name)), there.get(ADDRESS, names.public_ip(host.name))
     holder = text(mapping(mapping(interface or {}, "properties"), "virtualMachine"), "id")
-    if holder and holder.rpartition("/")[2].lower() != host.name.lower():
-        vm = holder.rpartition("/")[2]
+    if holder and resource_ids.name(holder).lower() != host.name.lower():
+        vm = resource_ids.name(holder)
         yield Obstacle(
             f"interface {names.nic(host.name)} is attached to VM {vm}",
             f"az vm nic remove --resource-group {quote(names.resource_group)} --vm-name {quote(vm)} "
@@ -101,9 +102,9 @@ def _holding(there: Existing, names: Names, host: Host) -> Iterator[Body]:
     for interface in there.of_type(NIC):
         for each in mappings(mapping(interface, "properties"), "ipConfigurations"):
             own = mapping(each, "properties")
-            in_subnet = text(mapping(own, "subnet"), "id").lower().endswith(subnet)
+            in_subnet = resource_ids.key(text(mapping(own, "subnet"), "id")).endswith(subnet)
             held = text(own, "privateIPAddress") == host.private_ip and in_subnet
-            if held and not text(each, "id").lower().endswith(ours):
+            if held and not resource_ids.key(text(each, "id")).endswith(ours):
                 yield each
 
 

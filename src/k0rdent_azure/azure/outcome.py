@@ -13,6 +13,7 @@ from k0rdent_azure.azure.arm_errors import causes, vm_of
 from k0rdent_azure.azure.client import ArmClient, ArmResponse
 from k0rdent_azure.azure.failures import explain
 from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureError, AzureRequestError, AzureUnreachableError
 
 #: Cloud seconds between two looks: Azure's `Retry-After` within these limits, whatever it says.
@@ -158,6 +159,7 @@ def _failure(operation: Accepted, answer: ArmResponse) -> AzureRequestError:
 
 def _about(operation: Accepted, error: AzureRequestError) -> AzureRequestError:
     """The same about the resource: the link's own path says nothing to anybody."""
-    own = error.resource_id if error.resource_id and "/operation" not in error.resource_id.lower() else None
+    told = error.resource_id or ""
+    own = None if "/operation" in resource_ids.key(told) else told
     error.resource_id = own or operation.resource_id
     return error

@@ -13,6 +13,7 @@ from enum import Enum
 
 from k0rdent_azure.azure.incarnations import can_change
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, tag
+from k0rdent_azure.config import resource_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def judge(owner: Owner, resource_id: str, tags: Mapping[str, str], guid: str | N
     `guid` None: it was not read; "": Azure did not tell it, and what is not known proves nothing.
     """
     deployment, lineage = tag(tags, TAG_DEPLOYMENT), tag(tags, TAG_LINEAGE)
-    known = owner.recorded.get(resource_id.lower())
+    known = owner.recorded.get(resource_ids.key(resource_id))
     contradiction = _contradiction(owner, deployment, lineage)
     is_tagged = contradiction is None and bool(deployment) and _has_lineage(owner, lineage, known)
     if guid and known and guid.lower() != known.lower() and not (is_tagged and can_change(resource_id)):

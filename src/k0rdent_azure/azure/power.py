@@ -8,6 +8,7 @@ from k0rdent_azure.azure import versions
 from k0rdent_azure.azure.client import ArmClient
 from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import VmStatusView, group_id, status_of, vm_statuses
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError
 
 #: Provisioning states of a VM that Azure is taking away.
@@ -32,7 +33,7 @@ async def conditions(
 
 async def _listed(client: ArmClient, subscription: str) -> dict[str, VmStatusView]:
     try:
-        return {each.id.lower(): each for each in await vm_statuses(client, subscription)}
+        return {resource_ids.key(each.id): each for each in await vm_statuses(client, subscription)}
     except AzureRequestError as error:
         if error.status != 403:
             raise

@@ -15,6 +15,7 @@ from k0rdent_azure.azure.deployments import DeploymentTarget, cancel
 from k0rdent_azure.azure.inventory import ResourceView
 from k0rdent_azure.azure.outcome import Accepted, Outcome, accepted, ask
 from k0rdent_azure.azure.undeleted import HEALS, Troubles, may_pass
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError
 
 #: What must be gone before what follows can go. A VM takes its disk, NIC and public address with it.
@@ -102,9 +103,9 @@ async def delete_resources(
     What Azure refuses stands in `memory.troubles`; the outcome of a DELETE that it accepted is read, with one request,
     if the resource is not on its way out at the next pass. Raises AzureRequestError for a throttled or failing ARM.
     """
-    memory.troubles.gone({each.id.lower() for each in ours})
+    memory.troubles.gone({resource_ids.key(each.id) for each in ours})
     left = [each for each in ours if any(each.type.lower() in kinds for kinds, _ in _ORDER)]
-    if not any(_VM in resource.id.lower() for resource in left):
+    if not any(_VM in resource_ids.key(resource.id) for resource in left):
         memory.passes_without_vms += 1
     for kinds, api_version in _ORDER:
         tier = [resource for resource in left if resource.type.lower() in kinds]
@@ -118,7 +119,7 @@ async def delete_resources(
 
 async def _go_on(client: ArmClient, resource: ResourceView, api_version: str, memory: Removal) -> None:
     """Start deleting it, unless it is under way; note what Azure says otherwise."""
-    key, now = resource.id.lower(), client.clock.monotonic()
+    key, now = resource_ids.key(resource.id), client.clock.monotonic()
     known = memory.troubles.by_id.get(key)
     operation = memory.started.get(key)
     if operation is not None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from k0rdent_azure.azure.reading import mapping, text
+from k0rdent_azure.config import resource_ids
 
 Json = dict[str, object]
 
@@ -73,7 +74,7 @@ _ADDRESS_PATH = "properties.ipConfigurations.properties.publicIPAddress"
 def settable(found: Mapping[str, object], kind: str) -> Json:
     """`found` without what ARM only shows; `kind` is its type in lower case."""
     top = _TOP | {"managedBy"} if kind == _GROUP else _TOP
-    resource = _Resource(text(found, "id").lower(), kind)
+    resource = _Resource(resource_ids.key(text(found, "id")), kind)
     sent = _members({key: value for key, value in found.items() if key in top}, "", resource)
     return {**sent, "identity": _identity(mapping(sent, "identity"))} if "identity" in sent else sent
 
@@ -86,7 +87,7 @@ class _Resource(NamedTuple):
 
 
 def _members(value: Mapping[str, object], path: str, resource: _Resource) -> Json:
-    is_child = "name" in value and text(value, "id").lower().startswith(f"{resource.id}/")
+    is_child = "name" in value and resource_ids.key(text(value, "id")).startswith(f"{resource.id}/")
     sent: Json = {}
     for key, each in value.items():
         place = f"{path}.{key}".lstrip(".")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from k0rdent_azure.azure.reading import mapping, mappings, text
+from k0rdent_azure.config import resource_ids
 
 Body = Mapping[str, object]
 Json = dict[str, object]
@@ -32,7 +33,7 @@ _PATHS: Mapping[str, str] = {
 
 def spared(found: Body, wanted: Body, accepted: Spared) -> Json:
     """`wanted` with what `found` has where a difference was accepted, in the resource and in its rules or subnets."""
-    own_id = text(found, "id").lower()
+    own_id = resource_ids.key(text(found, "id"))
     result = _fields(found, wanted, accepted.get(own_id, ()))
     for kind in ("securityRules", "subnets"):
         if kind in mapping(result, "properties"):

@@ -28,6 +28,7 @@ from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.inventory import RESOURCES_QUERY, group_id, resource_group
 from k0rdent_azure.azure.reading import power_word, text, texts
 from k0rdent_azure.azure.tags import mark_of
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AuthenticationError, AzureError, AzureRequestError
 from k0rdent_azure.state.finding import Unread
 
@@ -71,7 +72,7 @@ async def survey(client: ArmClient, subscription: str, group: str) -> Found:
         complete="resources" in lists,
         unread=[*unread, *(_without_power(facts, power) if "power states" in lists else ())],
         marks={
-            text(item, "id").lower(): mark
+            resource_ids.key(text(item, "id")): mark
             for item in lists.get(NETWORK, ())
             if (mark := mark_of(texts(item, "tags"))) is not None
         },
@@ -136,7 +137,7 @@ async def _read(read: tuple[str, Callable[[], Awaitable[Items]]]) -> Items | Unr
 
 def _power_states(found: Items) -> dict[str, Fact]:
     """By VM id in lower case."""
-    return {text(item, "id").lower(): word(state) for item in found if (state := power_word(item))}
+    return {resource_ids.key(text(item, "id")): word(state) for item in found if (state := power_word(item))}
 
 
 def _with_power(each: ResourceFacts, power: Mapping[str, Fact]) -> ResourceFacts:

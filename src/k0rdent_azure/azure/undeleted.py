@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from k0rdent_azure.azure.outcome import Accepted, Outcome
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError
 
 #: Refusals and failed deletions of one resource after which it is given up, and cloud seconds that have passed then.
@@ -69,7 +70,7 @@ class Troubles:
 
     def note(self, resource_id: str, words: str, error: AzureRequestError | None, now: float) -> Trouble:
         """Azure has refused, or failed, to delete it once more."""
-        found = self.by_id.setdefault(resource_id.lower(), Trouble(resource_id, now))
+        found = self.by_id.setdefault(resource_ids.key(resource_id), Trouble(resource_id, now))
         found.note(words, error)
         return found
 
@@ -112,7 +113,7 @@ def may_pass(error: AzureRequestError) -> bool:
 def blocker_of(resource_id: str, error: AzureRequestError) -> str:
     """The id that Azure's words name beside the resource's own; "" if there is none."""
     told = [error.resource_id or "", *_ID.findall(error.message)]
-    own = resource_id.lower()
+    own = resource_ids.key(resource_id)
     for each in (_PART.sub("", found.rstrip(".…/")) for found in told if not found.endswith("…")):
         named = each.lower()
         is_part = named == own or own.startswith(f"{named}/") or named.startswith(f"{own}/subnets")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from k0rdent_azure.azure.arm_errors import ArmError, vm_of
+from k0rdent_azure.config import resource_ids
 
 #: In Azure's words: what is asked for by name in a command.
 _FACTS = {
@@ -29,8 +30,6 @@ _FACTS = {
     "size": (r"\b((?:Standard|Basic)_\w+)",),
     "location": (r"location[:=]? '?([a-z]+[a-z0-9]*)'?(?=[\s,.;]|$)",),
 }
-_SUBSCRIPTION = re.compile(r"/subscriptions/([^/\s?]+)", re.IGNORECASE)
-_GROUP = re.compile(r"/resourcegroups/([^/\s?]+)", re.IGNORECASE)
 _RECORD = re.compile(r"/providers/microsoft\.resources/deployments/([^/\s?]+)", re.IGNORECASE)
 #: What stands in a command for what nobody told.
 _UNTOLD = {"user": "ID", "action": "this"}
@@ -76,20 +75,18 @@ def _told(error: ArmError, where: Where, path: str) -> dict[str, str]:
         for name, patterns in _FACTS.items()
         if (match := next((m for p in patterns if (m := re.search(p, error.message, re.IGNORECASE))), None))
     }
-    resource = f"{error.resource_id or ''} {path}"
-    for name, pattern in (("subscription", _SUBSCRIPTION), ("group", _GROUP), ("record", _RECORD)):
-        if match := pattern.search(resource):
-            found[name] = match[1]
-    found.setdefault("group", where.group)
+    resource, asked = resource_ids.parts(error.resource_id or ""), resource_ids.parts(path)
+    found["subscription"] = resource.subscription or asked.subscription
+    found["group"] = resource.group or asked.group or where.group
+    if match := _RECORD.search(f"{error.resource_id or ''} {path}"):
+        found["record"] = match[1]
     found["location"] = where.location or found.get("location", "")
     if where.image.count(":") >= 2:
         found["publisher"], found["offer"] = where.image.split(":")[:2]
     found["cloud"] = where.cloud
     found["vm"] = vm_of(error.resource_id) or vm_of(path) or found.get("vm", "")
     told = {name: quote(value) for name, value in found.items() if value}
-    return told | _records(
-        told, in_group=bool(_GROUP.search(path)) if _RECORD.search(path) else where.in_group
-    )
+    return told | _records(told, in_group=bool(asked.group) if _RECORD.search(path) else where.in_group)
 
 
 def _records(told: dict[str, str], *, in_group: bool) -> dict[str, str]:

@@ -10,7 +10,6 @@ import functools
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 
 class _Pattern:
@@ -61,22 +60,6 @@ _CHART = _Pattern(
     r"oci://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
 )
 _API = _Pattern(r"https://(?P<host>[^/:@\[\]]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
-_ARM_ID = _Pattern(
-    r"/subscriptions/(?P<subscription>[0-9a-f-]{36})"
-    r"(?:/resourceGroups/(?P<group>[-\w.()]{1,90}))?"
-    r"(?:/providers/(?P<type>[A-Za-z]+(?:\.[A-Za-z]+)+/[A-Za-z]+)/(?P<name>[\w.()-]{1,90})"
-    r"(?:/(?P<subtype>[A-Za-z]+)/(?P<subname>[\w.-]{1,90}))?)?",
-    re.IGNORECASE,
-)
-
-
-class ArmId(NamedTuple):
-    """An ARM id in its parts; "" for a part that it does not have. `type` has the child's type appended."""
-
-    subscription: str
-    group: str
-    type: str
-    name: str
 
 
 def is_wireguard_key(text: str) -> bool:
@@ -210,19 +193,6 @@ def is_file_in(text: str, folder: str) -> bool:
     """Whether `text` names a file that stands in that folder of the workspace, and no other place."""
     found = _FILE(text)
     return found is not None and found["folder"] == folder
-
-
-def arm_id(text: str) -> ArmId | None:
-    """The parts of an ARM id; None where it is none."""
-    found = _ARM_ID(text)
-    if found is None or (found["type"] is None and found["group"] is None):
-        return None
-    names = [found["group"] or "", found["name"] or "", found["subname"] or ""]
-    if any(name.endswith(".") for name in names):
-        # `..` would lead to another resource, and no name of Azure ends in a period.
-        return None
-    kind = f"{found['type']}/{found['subtype']}" if found["subtype"] else found["type"] or ""
-    return ArmId(found["subscription"], names[0], kind, names[2] or names[1])
 
 
 def is_host(text: str) -> bool:

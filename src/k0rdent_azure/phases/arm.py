@@ -20,6 +20,7 @@ from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import ADDRESS, NETWORK, NIC, SECURITY_GROUP, VM
 from k0rdent_azure.azure.tags import Mark
 from k0rdent_azure.azure.template import build
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.topology import LAPTOP, Host
 from k0rdent_azure.errors import AzureRequestError, DeploymentFailedError
 from k0rdent_azure.hosts.cloud_init import user_data
@@ -204,9 +205,11 @@ async def virtual_machines(ctx: Context) -> list[VmView]:
 async def public_addresses(ctx: Context) -> dict[str, str]:
     """The public address of each VM that has one: one request."""
     found = await inventory.addresses(ctx.arm, target(ctx).subscription, ctx.names.resource_group)
-    by_id = {each.id.lower(): each.ip for each in found}
+    by_id = {resource_ids.key(each.id): each.ip for each in found}
     vms = ctx.state.azure_resources.virtual_machines
-    return {name: ip for name, vm in vms.items() if (ip := by_id.get((vm.public_ip_id or "").lower()))}
+    return {
+        name: ip for name, vm in vms.items() if (ip := by_id.get(resource_ids.key(vm.public_ip_id or "")))
+    }
 
 
 async def start_vms(ctx: Context, names: Collection[str]) -> None:

@@ -12,6 +12,7 @@ from k0rdent_azure.azure import removal
 from k0rdent_azure.azure.outcome import Accepted, Outcome
 from k0rdent_azure.azure.sight import Sight
 from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError, K0rdentAzureError, StrangerError
 from k0rdent_azure.phases import arm, begin, children, durations, removal_check, schedule, standing, undeleted
 from k0rdent_azure.phases.children import Children
@@ -142,8 +143,8 @@ async def _again(ctx: Context, confirmed: Found) -> Found:
     """Look once more. Raises StrangerError if more would go than somebody has confirmed."""
     found = await removal_check.examine(ctx)
     if not removal_check.is_known(found, confirmed):
-        known = {each.id.lower() for each in confirmed.foreign}
-        new = [each for each in found.foreign if each.id.lower() not in known]
+        known = {resource_ids.key(each.id) for each in confirmed.foreign}
+        new = [each for each in found.foreign if resource_ids.key(each.id) not in known]
         raise StrangerError(
             f"nothing was deleted: since you confirmed, others put something into {ctx.names.resource_group}: "
             + removal_check.shown([str(each) for each in new]),
@@ -162,7 +163,7 @@ async def _remove(ctx: Context, found: Found, confirmed: Found) -> float | None:
     if ctx.names.existing_group is not None:
         await standing.announce(ctx, found.seen)
         await arm.cancel(ctx)
-        ctx.removal.proven |= {each.id.lower() for each in found.ours}
+        ctx.removal.proven |= {resource_ids.key(each.id) for each in found.ours}
         with undeleted.telling(ctx, ctx.names.resource_group):
             await arm.delete_resources(ctx, found.ours)
         undeleted.record(ctx, ctx.removal.troubles)

@@ -20,6 +20,7 @@ from k0rdent_azure.azure.drift_facts import (
 )
 from k0rdent_azure.azure.drift_values import NOTHING
 from k0rdent_azure.azure.inventory import AddressView, VmStatusView, group_id
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.phases.refresh import news_of
 from k0rdent_azure.state.changes import VmChanges
@@ -89,7 +90,7 @@ def _shared(names: Names, state: State, found: Found) -> Iterator[StateChange]:
         if found.knows(type_) or not found.exists:
             top = type_ if type_ != SUBNET else NETWORK
             there = f"{scope}/providers/{top}/{name}".lower() in found.resources
-            yield from _status(path, name.rpartition("/")[2], status, there)
+            yield from _status(path, resource_ids.name(name), status, there)
 
 
 def _status(path: str, name: str, status: str, is_there: bool) -> Iterator[StateChange]:
@@ -124,7 +125,7 @@ def _update_vm(name: str, news: VmChanges, tx: Transaction) -> None:
 
 
 def _is(each: ResourceFacts, name: str, vm: VirtualMachine) -> bool:
-    return each.key == vm.id.lower() if vm.id else each.name.lower() == name.lower()
+    return each.key == resource_ids.key(vm.id) if vm.id else each.name.lower() == name.lower()
 
 
 def _view(there: ResourceFacts) -> VmStatusView:

@@ -13,6 +13,7 @@ from k0rdent_azure.azure.inventory import ResourceView, VmView
 from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, is_anothers, judge
 from k0rdent_azure.azure.sight import ADDRESS, DISK, NETWORK, NIC, SECURITY_GROUP, SSH_KEY, VM, Part, Sight
 from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.public_keys import plain
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StrangerError
@@ -67,9 +68,9 @@ def owner_of(state: State) -> Owner:
     if azure.network is not None:
         for part in (azure.network.vnet, azure.network.nsg):
             if part.id:
-                recorded[part.id.lower()] = part.guid or ""
+                recorded[resource_ids.key(part.id)] = part.guid or ""
     if azure.ssh_key is not None and azure.ssh_key.id:
-        recorded[azure.ssh_key.id.lower()] = plain(azure.ssh_key.public_key or "")
+        recorded[resource_ids.key(azure.ssh_key.id)] = plain(azure.ssh_key.public_key or "")
     return Owner(
         metadata.deployment_id,
         metadata.lineage,
@@ -103,7 +104,7 @@ async def verdicts(ctx: Context, seen: Sight, found: Iterable[ResourceView]) -> 
     judged = {each.id: _judge(owner, names, each, seen, None) for each in each_of}
     seen_at = _seen_at(ctx.state)
     for each in each_of:
-        key = each.id.lower()
+        key = resource_ids.key(each.id)
         if judged[each.id] is Proof.TAGS and owner.recorded.get(key) and _is_younger(each, seen_at.get(key)):
             judged[each.id] = Proof.DOUBTFUL
     doubtful = {each.type.lower() for each in each_of if judged[each.id] is Proof.DOUBTFUL}
@@ -111,7 +112,7 @@ async def verdicts(ctx: Context, seen: Sight, found: Iterable[ResourceView]) -> 
         guids = await inventory.incarnations(ctx.arm, *_place(ctx), type_)
         for each in each_of:
             if each.type.lower() == type_ and judged[each.id] is Proof.DOUBTFUL:
-                judged[each.id] = _judge(owner, names, each, seen, guids.get(each.id.lower(), ""))
+                judged[each.id] = _judge(owner, names, each, seen, guids.get(resource_ids.key(each.id), ""))
     unread = "it has no tag of this deployment, and its id in Azure could not be read"
     return {key: unread if verdict is Proof.DOUBTFUL else verdict for key, verdict in judged.items()}
 
@@ -151,7 +152,7 @@ async def strange_machines(ctx: Context, names: Collection[str]) -> tuple[dict[s
     holders = {
         each.lower(): vm.name for vm in there.values() if vm.id not in strange for each in vm.takes_along
     }
-    along = [each for each in seen.resources if each.id.lower() in holders]
+    along = [each for each in seen.resources if resource_ids.key(each.id) in holders]
     for key, verdict in (await verdicts(ctx, seen, along)).items():
         if isinstance(verdict, str):
             resource = next(each for each in along if each.id == key)
@@ -168,7 +169,7 @@ def strange_views(state: State, machines: Iterable[VmView]) -> list[Stranger]:
 
 def refuse(found: Sequence[Stranger], *, what: str, hint: str) -> None:
     """Raise StrangerError if there are any; `what` says what was not done."""
-    by_id = {each.id.lower(): each for each in reversed(found)}
+    by_id = {resource_ids.key(each.id): each for each in reversed(found)}
     if by_id:
         told = "; ".join(map(str, reversed(by_id.values())))
         raise StrangerError(
@@ -201,7 +202,12 @@ def _judge(owner: Owner, names: Names, resource: ResourceView, seen: Sight, guid
     unproven = isinstance(verdict, str) and not is_anothers(owner, resource.tags)
     if unproven and resource.type.lower() == DISK:
         holder = next(
-            (each for each in seen.resources if each.id.lower() == resource.managed_by.lower()), None
+            (
+                each
+                for each in seen.resources
+                if resource_ids.key(each.id) == resource_ids.key(resource.managed_by)
+            ),
+            None,
         )
         if (
             holder is not None

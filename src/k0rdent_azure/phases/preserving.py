@@ -18,6 +18,7 @@ from k0rdent_azure.azure.merging import Existing
 from k0rdent_azure.azure.obstacles import Obstacle
 from k0rdent_azure.azure.ownership import Stranger, judge
 from k0rdent_azure.azure.reading import text, texts
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.topology import Host, Names
 from k0rdent_azure.errors import StrangerError
 from k0rdent_azure.phases import ownership
@@ -109,7 +110,7 @@ def _refuse_strangers(ctx: Context, there: Existing, hosts: Iterable[Host]) -> N
 
 def _has_vm(there: Existing, disk: Mapping[str, object]) -> bool:
     """Whether a disk is that of a VM which is there: it is not sent, and the VM says whose it is."""
-    return there.get(VM, text(disk, "managedBy").rpartition("/")[2]) is not None
+    return there.get(VM, resource_ids.name(text(disk, "managedBy"))) is not None
 
 
 def _obstacles(ctx: Context, there: Existing, hosts: Iterable[Host], *, shared: bool) -> Iterator[Obstacle]:

@@ -14,7 +14,7 @@ from k0rdent_azure.azure.reading import mapping, mappings, provisioning_state, t
 from k0rdent_azure.azure.resources import security_rules
 from k0rdent_azure.azure.sight import NETWORK, NIC, SECURITY_GROUP
 from k0rdent_azure.clock import Clock, azure_timestamp, timestamp
-from k0rdent_azure.config import forms
+from k0rdent_azure.config import forms, resource_ids
 from k0rdent_azure.config.topology import LAPTOP, Host, hosts, k0s_role, laptop_ip
 from k0rdent_azure.hosts.host_facts import HostFacts
 from k0rdent_azure.hosts.keys import KeyPair, wireguard_public_from_private
@@ -133,7 +133,7 @@ def _vm(found: Discovery, plan: Wanted, place: Workplace, host: Host, now: str) 
     if vm.nic_id is not None:
         vm.nic_guid = _told_guid(found, NIC, plan.names.nic(host.name))
     vm.provisioning_state = provisioning_state(properties) or None
-    vm.power_state = found.power.get(vm.id.lower()) or None
+    vm.power_state = found.power.get(resource_ids.key(vm.id)) or None
     vm.created_at = azure_timestamp(text(properties, "timeCreated"))
     vm.last_checked = now
     return vm
@@ -162,7 +162,7 @@ def _status(found: Discovery, body: Mapping[str, object] | None, facts: HostFact
         return "creating" if found.record is not None and not found.record.ended else "pending"
     if facts is not None:
         return "running"
-    power = found.power.get(text(body, "id").lower(), "")
+    power = found.power.get(resource_ids.key(text(body, "id")), "")
     if power in WITHOUT_POWER:
         return "stopped"
     if provisioning_state(body) == "Failed":

@@ -13,6 +13,7 @@ import msgspec
 from k0rdent_azure.azure import inventory
 from k0rdent_azure.azure.inventory import AddressView, VmStatusView
 from k0rdent_azure.clock import timestamp
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureError, AzureRequestError
 from k0rdent_azure.phases.context import Outside, count_calls
 from k0rdent_azure.phases.freshness import MAX_AGE, WhyNot, is_due, is_stale, known_vm, reason_not_to_ask
@@ -124,8 +125,8 @@ async def _ask(state: State, outside: Outside) -> _Seen:
         vms, addresses = await inventory.group_vm_statuses(outside.arm, subscription, group), []
     return _Seen(
         moment=timestamp(outside.clock.now()),
-        vms={vm.id.lower(): vm for vm in vms},
-        addresses={address.id.lower(): address for address in addresses},
+        vms={resource_ids.key(vm.id): vm for vm in vms},
+        addresses={resource_ids.key(address.id): address for address in addresses},
     )
 
 
@@ -157,7 +158,7 @@ def _found(
 ) -> tuple[VmStatusView | None, AddressView | None]:
     group = inventory.group_id(*_place(state))
     vm_id = vm.id or f"{group}/providers/Microsoft.Compute/virtualMachines/{name}"
-    return seen.vms.get(vm_id.lower()), seen.addresses.get((vm.public_ip_id or "").lower())
+    return seen.vms.get(resource_ids.key(vm_id)), seen.addresses.get(resource_ids.key(vm.public_ip_id or ""))
 
 
 def news_of(vm: VirtualMachine, found: VmStatusView | None, address: AddressView | None) -> VmChanges:

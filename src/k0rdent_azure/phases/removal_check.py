@@ -18,6 +18,7 @@ from k0rdent_azure.azure.ownership import Owner, Proof, Stranger, judge
 from k0rdent_azure.azure.reading import provisioning_state, texts
 from k0rdent_azure.azure.sight import NETWORK, SECURITY_GROUP, VM, Part, Sight
 from k0rdent_azure.azure.tags import TAG_DEPLOYMENT, TAG_LINEAGE, tag
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import StrangerError
 from k0rdent_azure.phases import arm, ownership, standing
 from k0rdent_azure.phases.context import Context
@@ -86,7 +87,7 @@ async def _own(ctx: Context, seen: Sight, body: Mapping[str, object]) -> Found:
     owner = ownership.owner_of(ctx.state)
     known = ctx.state.azure_resources.resource_group
     if known is not None and known.id:
-        owner = dataclasses.replace(owner, recorded={**owner.recorded, known.id.lower(): ""})
+        owner = dataclasses.replace(owner, recorded={**owner.recorded, resource_ids.key(known.id): ""})
     verdict = judge(owner, group, texts(body, "tags"))
     if verdict is not Proof.TAGS:
         why = verdict if isinstance(verdict, str) else "it has no tag of this deployment"
@@ -107,7 +108,7 @@ def _foreign(seen: Sight, judged: dict[str, Proof | str]) -> list[Stranger]:
     found = []
     for each in seen.resources:
         verdict = judged[each.id]
-        part = any(each.id.lower().startswith(f"{key}/") for key in ours) and not tag(
+        part = any(resource_ids.key(each.id).startswith(f"{key}/") for key in ours) and not tag(
             each.tags, TAG_DEPLOYMENT
         )
         if isinstance(verdict, str) and not part:
@@ -152,7 +153,7 @@ async def left_of_ours(ctx: Context) -> list[ResourceView]:
     going = [
         each
         for each in seen.resources
-        if each.id.lower() in ctx.removal.proven
+        if resource_ids.key(each.id) in ctx.removal.proven
         and any(each.id == stranger.id for stranger in strangers)
         and not tag(each.tags, TAG_DEPLOYMENT)
     ]
@@ -175,11 +176,11 @@ async def sort_out(ctx: Context, seen: Sight) -> tuple[list[ResourceView], list[
 
 def _tagged_but_not_made(ctx: Context, seen: Sight, ours: Sequence[ResourceView]) -> list[ResourceView]:
     """What carries our tags, and is nothing that we make: somebody may have copied them."""
-    owner, going = ownership.owner_of(ctx.state), {each.id.lower() for each in ours}
+    owner, going = ownership.owner_of(ctx.state), {resource_ids.key(each.id) for each in ours}
     return [
         each
         for each in seen.resources
-        if each.id.lower() not in going and judge(owner, each.id, each.tags) is Proof.TAGS
+        if resource_ids.key(each.id) not in going and judge(owner, each.id, each.tags) is Proof.TAGS
     ]
 
 
@@ -195,17 +196,17 @@ def _refuse_doubtful(ctx: Context, seen: Sight, strangers: Sequence[Stranger]) -
 
 async def _refuse_users(ctx: Context, seen: Sight, ours: Sequence[ResourceView]) -> None:
     """Raise StrangerError if somebody's interface or subnet uses our network or rules: Azure would delete neither."""
-    going = {each.id.lower() for each in ours}
+    going = {resource_ids.key(each.id) for each in ours}
     blocking: dict[str, Stranger] = {}
     for part in (Part(NETWORK, ctx.names.vnet), Part(SECURITY_GROUP, ctx.names.nsg)):
         held = seen.find(part)
-        if held is None or held.id.lower() not in going:
+        if held is None or resource_ids.key(held.id) not in going:
             continue
         for member in await attachments.users(ctx.arm, held.id):
             user = attachments.holder(member)
-            if user.lower() not in going:
-                kind, name = _type_and_name(user)
-                blocking[user.lower()] = Stranger(user, kind, name, f"it uses {held.name}")
+            if resource_ids.key(user) not in going:
+                it = resource_ids.parts(user)
+                blocking[resource_ids.key(user)] = Stranger(user, it.type, it.name, f"it uses {held.name}")
     found = list(blocking.values())
     ownership.refuse(
         found,
@@ -214,11 +215,6 @@ async def _refuse_users(ctx: Context, seen: Sight, ours: Sequence[ResourceView])
         if found
         else "",
     )
-
-
-def _type_and_name(resource_id: str) -> tuple[str, str]:
-    parts = resource_id.strip("/").split("/")
-    return "/".join(parts[-3:-1]), parts[-1]
 
 
 def _way_on(strangers: Sequence[Stranger]) -> str:
@@ -252,7 +248,9 @@ def permit(
 
 def is_known(found: Found, confirmed: Found) -> bool:
     """Whether everything that would go with the group was there, and named, when somebody confirmed."""
-    return {each.id.lower() for each in found.foreign} <= {each.id.lower() for each in confirmed.foreign}
+    return {resource_ids.key(each.id) for each in found.foreign} <= {
+        resource_ids.key(each.id) for each in confirmed.foreign
+    }
 
 
 def shown(names: Sequence[str]) -> str:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from shlex import quote
 
 from k0rdent_azure.azure import undeleted
-from k0rdent_azure.azure.arm_errors import name_of
 from k0rdent_azure.azure.undeleted import Trouble, Troubles
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.errors import AzureRequestError, NotDeletedError
 from k0rdent_azure.phases import standing
 from k0rdent_azure.phases.context import Context
@@ -25,7 +25,7 @@ def record(ctx: Context, troubles: Troubles) -> None:
                     ctx.phase,
                     "deletion_refused",
                     each.words,
-                    resource=name_of(each.resource_id),
+                    resource=resource_ids.name(each.resource_id),
                     details=each.code or None,
                 )
                 each.is_told = True
@@ -50,7 +50,7 @@ def telling(ctx: Context, resource: str) -> Iterator[None]:
 def refused(ctx: Context, troubles: Troubles, resource_id: str, error: AzureRequestError) -> None:
     """A DELETE was refused. Raises NotDeletedError if no time heals that, `error` if it is not about the resource."""
     if not (undeleted.is_final(error) or undeleted.may_pass(error)):
-        with telling(ctx, name_of(resource_id) or ""):
+        with telling(ctx, resource_ids.name(resource_id)):
             raise error
     troubles.refused(resource_id, error, ctx.clock.monotonic())
     record(ctx, troubles)
@@ -58,11 +58,11 @@ def refused(ctx: Context, troubles: Troubles, resource_id: str, error: AzureRequ
 
 def too_late(ctx: Context, resource_id: str, minutes: float, troubles: Troubles) -> NotDeletedError:
     """Azure neither deletes it nor says why not."""
-    known = troubles.by_id.get(resource_id.lower())
+    known = troubles.by_id.get(resource_ids.key(resource_id))
     said = f"; Azure said last: {known.words}" if known is not None else ""
     where = f"az resource show --ids {quote(resource_id)}"
     return NotDeletedError(
-        f"Azure did not delete {name_of(resource_id)} within {minutes:.0f} minutes{said}",
+        f"Azure did not delete {resource_ids.name(resource_id)} within {minutes:.0f} minutes{said}",
         status=202,
         code=known.code if known is not None and known.code else "DeletionNotFinished",
         resource_id=resource_id,
@@ -73,9 +73,9 @@ def too_late(ctx: Context, resource_id: str, minutes: float, troubles: Troubles)
 def _given_up(ctx: Context, trouble: Trouble) -> NotDeletedError:
     error, blocker = trouble.error, trouble.blocker
     count = f" (asked {trouble.count} times)" if trouble.count > 1 else ""
-    held = f"; {name_of(blocker)} is in the way: {blocker}" if blocker else ""
+    held = f"; {resource_ids.name(blocker)} is in the way: {blocker}" if blocker else ""
     return NotDeletedError(
-        f"Azure does not delete {name_of(trouble.resource_id)}{count}: {trouble.words}{held}",
+        f"Azure does not delete {resource_ids.name(trouble.resource_id)}{count}: {trouble.words}{held}",
         status=error.status if error is not None else 202,
         code=trouble.code or "DeletionFailed",
         resource_id=trouble.resource_id,
@@ -84,7 +84,7 @@ def _given_up(ctx: Context, trouble: Trouble) -> NotDeletedError:
 
 
 def _remedy(trouble: Trouble) -> str:
-    group = _group_of(trouble.resource_id)
+    group = resource_ids.parts(trouble.resource_id).group
     if trouble.code == "ScopeLocked":
         where = (
             f"--resource-group {quote(group)} "
@@ -114,8 +114,3 @@ def _activity(resource_id: str) -> str:
 def _again(ctx: Context) -> str:
     ends = "destroy" if DESTROY.is_pending(ctx.state) else "resume"
     return f"{standing.program(ctx)} {ends}"
-
-
-def _group_of(resource_id: str) -> str:
-    parts = resource_id.split("/")
-    return parts[4] if len(parts) > 4 else ""

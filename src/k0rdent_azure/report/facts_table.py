@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.report.model import ClusterRow, K0rdentRow, NetworkRow, StatusReport, ValidationRow, VpnRow
 from k0rdent_azure.report.text import age, ago, clean, plural, shorten
 from k0rdent_azure.report.theme import STYLES, Look, condition_of
@@ -41,7 +42,7 @@ def facts(report: StatusReport, width: int, look: Look) -> RenderableType:
         _validation(grid, report.validation, look)
     _calls(grid, report, look)
     for operation in report.pending_operations:
-        target = clean(operation.target).rsplit("/", 1)[-1]
+        target = resource_ids.name(clean(operation.target))
         said = look.join(clean(operation.name), target, f"begun {ago(operation.age_seconds)}")
         _row(grid, look, "pending", status="in_progress", said=said, seconds=None, word="operation")
     return grid

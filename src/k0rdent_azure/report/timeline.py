@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from k0rdent_azure.clock import parse_timestamp
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.report.model import EventRow
 from k0rdent_azure.report.text import age, clean
 from k0rdent_azure.report.theme import Look
@@ -124,7 +125,7 @@ def _cells(event: Event | EventRow, look: Look) -> tuple[Text, Text, Text]:
     action = clean(event.action)
     said = Text()
     if event.resource:
-        said.append(clean(event.resource).rsplit("/", 1)[-1])
+        said.append(resource_ids.name(clean(event.resource)))
     if event.resource and event_text(event):
         said.append(f" {look.dot} ", "dim")
     said.append(event_text(event), "dim")

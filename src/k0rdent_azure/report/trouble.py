@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.report.model import FailureRow, OperationRow, RunRow, StatusReport
 from k0rdent_azure.report.text import ago, clean, plural, shorten
 from k0rdent_azure.report.theme import Look
@@ -55,7 +56,7 @@ def _failure(failure: FailureRow, look: Look) -> list[tuple[str, str]]:
     what = look.join(
         f"failed in {clean(failure.phase)} {ago(failure.age_seconds)}",
         clean(failure.code or ""),
-        clean(failure.resource or "").rsplit("/", 1)[-1],
+        resource_ids.name(clean(failure.resource or "")),
     )
     hint = f"{look.arrow} {clean(failure.hint)}" if failure.hint else ""
     message = shorten(clean(failure.message, lines=True), _LONGEST)
@@ -78,7 +79,7 @@ def _death(run: RunRow, pending: list[OperationRow], look: Look) -> list[tuple[s
         ),
     ]
     for operation in pending:
-        target = clean(operation.target).rsplit("/", 1)[-1]
+        target = resource_ids.name(clean(operation.target))
         lines.append(
             (f"outcome unknown: {clean(operation.name)} of {target}, begun {ago(operation.age_seconds)}", "")
         )

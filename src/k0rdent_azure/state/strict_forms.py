@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from k0rdent_azure.config import forms
+from k0rdent_azure.config import forms, resource_ids
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import Fault
 from k0rdent_azure.state.secrets import is_encrypted, values_below
@@ -262,13 +262,13 @@ class _Place:
         yield (*azure, "ssh_key"), "Microsoft.Compute/sshPublicKeys", names.ssh_key
         path = (*azure, "deployment")
         # This id is only shown: the record is asked for by the deployment's id.
-        yield path, _RECORD, _text(_at(document, path), "id").rpartition("/")[2]
+        yield path, _RECORD, resource_ids.name(_text(_at(document, path), "id"))
 
     def check(self, path: Path, text: str, kind: str, name: str, *, field: str = "id") -> Iterator[Fault]:
         """Whether an id is that of the resource which is recorded beside it. Names of ARM have no case."""
         if not text:
             return
-        found = forms.arm_id(text)
+        found = resource_ids.strict(text)
         if found is None:
             yield _fault((*path, field), Form("an id of Azure, /subscriptions/…", lambda _: False), text)
             return
