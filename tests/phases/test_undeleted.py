@@ -46,7 +46,8 @@ async def test_a_clean_destroy_asks_for_no_outcome(tmp_path: Path) -> None:
     [
         ("ScopeLocked", "az lock list --resource-group k0rdent-abcd1234-resgrp"),
         ("RequestDisallowedByPolicy", "exemption"),
-        ("DenyAssignmentAuthorizationFailed", "Contributor"),
+        ("AuthorizationFailed", "Contributor"),
+        ("DenyAssignmentAuthorizationFailed", "the owner of the managed application"),
     ],
 )
 async def test_what_only_somebody_can_end_is_told_at_once(tmp_path: Path, code: str, hint: str) -> None:
@@ -60,6 +61,31 @@ async def test_what_only_somebody_can_end_is_told_at_once(tmp_path: Path, code: 
         assert [event.details for event in told(made)] == [code]
         assert len(deletions(made)) == 1
         assert made.store.read().state.metadata.deployment_status == "destroying"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "hint"),
+    [
+        (
+            "Conflict",
+            "cannot perform delete operation because following scope(s) are locked: '/x'",
+            "az lock",
+        ),
+        ("scopelocked", "no", "az lock"),
+        ("BadRequest", "Resource was disallowed by policy. Policy identifiers: 'x'", "exemption"),
+        ("Failed", "it is denied because of the deny assignment with name 'stack'", "deployment stack"),
+        ("Conflict", "The client 'x' does not have authorization to perform action 'delete'", "Contributor"),
+    ],
+)
+async def test_a_refusal_that_nobody_waits_for_is_known_by_its_words(
+    tmp_path: Path, code: str, words: str, hint: str
+) -> None:
+    async with deployed(tmp_path) as made:
+        happens(made, "delete-refused", code=code, message=words, times=None)
+        with pytest.raises(NotDeletedError) as caught:
+            await end(made)
+        assert hint in (caught.value.hint or "")
+        assert (len(deletions(made)), len(told(made))) == (1, 1)
 
 
 @pytest.mark.parametrize("code", ["AnotherOperationInProgress", "CannotDeleteResource"])

@@ -77,7 +77,9 @@ _POLICIES = (
             fix_in_group="remove it, or ask an Owner to: `az lock list --resource-group {group} --subscription "
             "{subscription} --output table` shows it, `az lock delete --ids ID` removes it",
         ),
-        "ScopeLocked",
+        like=r"^(?:Scope|Resource|ResourceGroup)Locked$",
+        said=r"scope(?:\(s\)|s)? (?:is|are) locked|remove the lock and try|management lock|"
+        r"\b(?:CanNotDelete|ReadOnly)\b.{0,20}\block\b",
     ),
 )
 
@@ -132,6 +134,17 @@ _SUBSCRIPTIONS = (
 )
 
 _RIGHTS = (
+    rule(
+        Advice(
+            "rights",
+            "a deny assignment forbids this, whatever roles the login has",
+            "ask the owner of the managed application, deployment stack or blueprint that made it to let this login be",
+            "either",
+            ("azure.resource_group", "azure.subscription_id"),
+        ),
+        like=r"^DenyAssignment",
+        said=r"because of (?:the|a) deny assignment",
+    ),
     rule(
         Advice("rights", "this login lacks the right on another resource, which this one uses", _ASK),
         like=r"^Linked.*(?:Authorization|Access|Scope)",

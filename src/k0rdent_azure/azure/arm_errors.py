@@ -35,6 +35,24 @@ WRAPPERS = frozenset(
         "validationerror",
     }
 )
+#: Codes that something here is decided by, in the documented spelling: Azure's services differ in case.
+_SPELLINGS = {
+    code.lower(): code
+    for code in (
+        *(
+            "ResourceGroupNotFound",
+            "ResourceNotFound",
+            "DeploymentNotFound",
+            "ParentResourceNotFound",
+            "NotFound",
+        ),
+        *("ResourceGroupBeingDeleted", "ResourceGroupDeletionInProgress", "AnotherOperationInProgress"),
+        *("AllocationFailed", "ZonalAllocationFailed", "SkuNotAvailable", "SpotCapacityNotAvailable"),
+        *("OverconstrainedAllocationRequest", "OverconstrainedZonalAllocationRequest", "DeploymentActive"),
+        *("AuthorizationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"),
+        *("InvalidAuthenticationTokenTenant", "InvalidAuthenticationTokenAudience", "ScopeLocked"),
+    )
+}
 #: Deeper than any answer of ARM's; a hostile one must not exhaust the stack.
 MAX_DEPTH = 40
 #: More causes than anybody reads.
@@ -140,7 +158,12 @@ def _code(fields: Mapping[str, object]) -> str:
     code = next((fields[key] for key in ("code", "errorcode", "status_code") if fields.get(key)), "")
     if not code and isinstance(fields.get("error"), str):
         code = fields["error"]
-    return "" if isinstance(code, dict | list) else str(code)
+    return "" if isinstance(code, dict | list) else spelled_code(str(code))
+
+
+def spelled_code(code: str) -> str:
+    """A code that this program knows as Azure documents it; any other as it is."""
+    return _SPELLINGS.get(code.strip().lower(), code)
 
 
 def _message(fields: Mapping[str, object]) -> str:
@@ -168,7 +191,9 @@ def _of_text(text: str, *, target: str | None, depth: int, code: str = "Unknown"
         found = [match for match in pattern.finditer(text) if match["code"].lower() not in WRAPPERS]
         if found:
             for match in found:
-                yield ArmError(match["code"], match["message"].strip(" -\n\r\t:.") or text, target)
+                yield ArmError(
+                    spelled_code(match["code"]), match["message"].strip(" -\n\r\t:.") or text, target
+                )
             return
     if text.strip():
         yield ArmError(code, text, target)

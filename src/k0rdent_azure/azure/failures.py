@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from k0rdent_azure.azure.advice import Advice
-from k0rdent_azure.azure.arm_errors import ArmError, causes, codes_in, shorten, vm_of
+from k0rdent_azure.azure.arm_errors import ArmError, causes, codes_in, shorten, spelled_code, vm_of
 from k0rdent_azure.azure.failure_table import UNKNOWN, advice_for
 from k0rdent_azure.azure.network_failures import trouble
 from k0rdent_azure.azure.where import NOWHERE, Where, fill
@@ -175,7 +175,7 @@ def _outermost(body: Mapping[str, object] | None) -> ArmError | None:
     error = (body or {}).get("error", body)
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return None
-    return ArmError(error["code"], shorten(str(error.get("message") or "")))
+    return ArmError(spelled_code(error["code"]), shorten(str(error.get("message") or "")))
 
 
 def is_absent(error: AzureRequestError) -> bool:

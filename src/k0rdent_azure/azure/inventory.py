@@ -12,13 +12,13 @@ from k0rdent_azure.azure.failures import is_absent
 from k0rdent_azure.azure.incarnations import TOLD_APART, incarnation
 from k0rdent_azure.azure.outcome import Accepted, accepted, finish
 from k0rdent_azure.azure.reading import (
+    instance_state,
     mapping,
     mappings,
     option,
     power_word,
     provisioning_state,
     resource_type,
-    spelled,
     text,
     texts,
     zones,
@@ -119,17 +119,8 @@ async def group_vm_statuses(client: ArmClient, subscription: str, group: str) ->
 
 def status_of(item: Mapping[str, object]) -> VmStatusView:
     """The condition of a VM from a body with its instance view."""
-    state = provisioning_state(item) or _code(item, "ProvisioningState")
+    state = provisioning_state(item) or instance_state(item)
     return VmStatusView(text(item, "id"), state, _power_state(item))
-
-
-def _code(item: Mapping[str, object], kind: str) -> str:
-    """`Failed` from the instance view's code `ProvisioningState/failed/AllocationFailed`: not every list has more."""
-    for status in mappings(mapping(mapping(item, "properties"), "instanceView"), "statuses"):
-        first, _, rest = text(status, "code").partition("/")
-        if first.lower() == kind.lower():
-            return spelled(rest.partition("/")[0])
-    return ""
 
 
 async def _list_if_any(client: ArmClient, path: str, api_version: str) -> list[dict[str, object]]:

@@ -101,8 +101,17 @@ def number(body: Mapping[str, object], key: str) -> int:
 
 def power_word(body: Mapping[str, object]) -> str:
     """`running`, from `instanceView.statuses[]`, whose codes are `PowerState/running` and the like; "" if unknown."""
+    return _instance_word(body, "PowerState").lower()
+
+
+def instance_state(body: Mapping[str, object]) -> str:
+    """`Failed`, from an instance view's `ProvisioningState/failed/AllocationFailed`: not every list has more."""
+    return spelled(_instance_word(body, "ProvisioningState"))
+
+
+def _instance_word(body: Mapping[str, object], wanted: str) -> str:
     for status in mappings(mapping(mapping(body, "properties"), "instanceView"), "statuses"):
-        kind, _, word = text(status, "code").partition("/")
-        if kind.lower() == "powerstate":
-            return word.lower()
+        kind, _, rest = text(status, "code").partition("/")
+        if kind.lower() == wanted.lower():
+            return rest.partition("/")[0]
     return ""

@@ -12,18 +12,8 @@ from k0rdent_azure.errors import AzureRequestError
 #: Refusals and failed deletions of one resource after which it is given up, and cloud seconds that have passed then.
 #: Azure keeps a NIC for 180 s for a VM that failed, and a change that is under way ends within minutes.
 REFUSALS, HEALS = 4, 300.0
-#: Refusals that somebody has to end: no time does.
-_FINAL = frozenset(
-    {
-        "ScopeLocked",
-        "RequestDisallowedByPolicy",
-        "RequestDisallowedByAzure",
-        "AuthorizationFailed",
-        "LinkedAuthorizationFailed",
-        "DenyAssignmentAuthorizationFailed",
-        "ReadOnlyDisabledSubscription",
-    }
-)
+#: Families of refusals that somebody has to end: no time does.
+_FINAL = frozenset({"lock", "policy", "region policy", "rights", "login", "subscription"})
 #: A 429 with this code is about the resource, not about the number of requests.
 _BUSY = "AnotherOperationInProgress"
 _ID = re.compile(r"/subscriptions/[^\s'\",;()\[\]{}<>]+", re.IGNORECASE)
@@ -102,7 +92,7 @@ class Troubles:
 
 def is_final(error: AzureRequestError) -> bool:
     """Whether asking again is of no use before somebody has done something."""
-    return error.code in _FINAL or error.status in (401, 403)
+    return error.family in _FINAL or error.status in (401, 403)
 
 
 def may_pass(error: AzureRequestError) -> bool:

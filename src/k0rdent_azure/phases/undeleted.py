@@ -84,8 +84,9 @@ def _given_up(ctx: Context, trouble: Trouble) -> NotDeletedError:
 
 
 def _remedy(trouble: Trouble) -> str:
-    group = resource_ids.parts(trouble.resource_id).group
-    if trouble.code == "ScopeLocked":
+    group, error = resource_ids.parts(trouble.resource_id).group, trouble.error
+    family = error.family if error is not None else ""
+    if family == "lock":
         where = (
             f"--resource-group {quote(group)} "
             if f"/resourcegroups/{group}".lower() in trouble.words.lower()
@@ -95,9 +96,11 @@ def _remedy(trouble: Trouble) -> str:
             f"list the locks: az lock list {where}--query '[].id' --output tsv; "
             "remove the one that Azure names: az lock delete --ids LOCK"
         )
-    if trouble.code.startswith("RequestDisallowedBy"):
+    if family in ("policy", "region policy"):
         return "ask the owner of the policy that Azure names for an exemption"
-    if trouble.error is not None and trouble.error.status == 403:
+    if error is not None and error.hint and "deny assignment" in trouble.words:
+        return error.hint
+    if family == "rights" or (error is not None and error.status == 403):
         return f"ask for the right to delete in the resource group {group} (Contributor)"
     if trouble.blocker:
         blocker = quote(trouble.blocker)

@@ -49,7 +49,8 @@ def _change(kind: Kind, summary: str, options: tuple[str, ...], *required: str, 
 
 
 def _operation(kind: Kind, summary: str, **defaults: str) -> FaultKind:
-    return FaultKind(kind, OPERATION, summary, (*_RESOURCE, *defaults), defaults=defaults)
+    words = ("message",) if defaults else ()
+    return FaultKind(kind, OPERATION, summary, (*_RESOURCE, *defaults, *words), defaults=defaults)
 
 
 KINDS: dict[str, FaultKind] = {
@@ -136,7 +137,9 @@ KINDS: dict[str, FaultKind] = {
         ),
         _change("group-deleted", "the group is gone, with all that was in it", ("group",)),
         _operation(
-            "delete-refused", "the DELETE is refused, in Azure's words for --code", code="ScopeLocked"
+            "delete-refused",
+            "the DELETE is refused with --code, in Azure's words or --message",
+            code="ScopeLocked",
         ),
         _operation(
             "delete-failed",

@@ -102,7 +102,10 @@ _USUAL = {"delete-refused": "ScopeLocked", "start-failed": "AllocationFailed"}
 
 def of(fault: Fault, own: str, user: str = "") -> ArmError:
     """The error that a fault asks for."""
-    return refusal(fault.code or _USUAL.get(fault.kind, "InternalServerError"), own, user)
+    error = refusal(fault.code or _USUAL.get(fault.kind, "InternalServerError"), own, user)
+    if fault.message is None:
+        return error
+    return ArmError(error.status if error.code in _TEXTS else 409, error.code, fault.message)
 
 
 def refusal(code: str, own: str, user: str = "") -> ArmError:
