@@ -92,7 +92,9 @@ def go_on(stage: Stage, product: Forked, end: End) -> Iterator[str]:
             yield told(looked)
     known = ends.load(product.workspace) if there else None
     # Killed before the first commit that says what is intended, it was never asked for: then it is asked for again.
-    begun = stage.scenario.gives_up or (ends.essence(known) if known else None) != stage.begin.state
+    # Killed at its very last commit, it has a state like the one that it began with, and has made something.
+    changed = (ends.essence(known) if known else None) != stage.begin.state
+    begun = stage.scenario.gives_up or changed or ends.creations(product.workspace) != stage.begin.made
     if not begun or known is None or is_pending(stage.scenario, known):
         finished = product.run(*(stage.scenario.onward if begun else stage.command))
         # Nothing is left to go on with where a destroy was done, or what is given up had not begun.
