@@ -8,6 +8,7 @@ import pytest
 
 from k0rdent_azure.azure import drift_baseline
 from k0rdent_azure.azure.drift_baseline import EXISTS, Difference
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.phases import arm
 from k0rdent_azure.phases.azure_setup import AzureSetup
 from k0rdent_azure.phases.baseline import known_of, wanted_of
@@ -87,6 +88,28 @@ async def test_a_later_deployment_keeps_what_is_known_of_what_it_does_not_touch(
             Difference(vm.key, "tags.costcentre"): "4711"
         }
         assert drift_baseline.decode(drift_baseline.encode(later, wanted), wanted) == later
+
+
+async def test_a_record_that_tells_tags_only_says_nothing_of_the_rest(tmp_path: Path) -> None:
+    """As the one of a submission that came after a failed one: of what was there before, it has no more."""
+    async with stage(tmp_path, make_config(controllers=1, workers=1)) as made:
+        faults.add(made.world.directory, POLICY)
+        await deploy_unseen(made)
+        state = made.store.read().state
+        wanted = wanted_of(made.config, made.names, state)
+        vm = next(each for each in wanted.resources.values() if each.name == VM)
+        rule = next(each for each in wanted.resources.values() if each.name == "AllowSSH")
+        nsg = wanted.resources[resource_ids.parent(rule.key)]
+        of_vm, of_rule = Difference(vm.key, "image"), Difference(rule.key, "source")
+        known = {**known_of(state, wanted), of_vm: "theirs", of_rule: "theirs"}
+        brief = {"location": "southeastasia", "tags": {"costCentre": "5"}}
+        answers = {resource_ids.path(each.id).partition("/providers/")[2]: brief for each in (vm, nsg)}
+        later = drift_baseline.observe(
+            wanted, drift_baseline.answered({"baseline": answers}, wanted.group), known
+        )
+        assert (later[of_vm], later[of_rule]) == ("theirs", "theirs")
+        assert later[Difference(vm.key, "tags.costcentre")] == "5"
+        assert {each.field for each in later if not each.field.startswith("tags.")} == {"image", "source"}
 
 
 async def test_a_rule_that_a_policy_adds_is_known_and_one_that_it_takes_is_missed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts, flatten
+from k0rdent_azure.azure.drift_facts import GROUP, TAG, ResourceFacts, flatten, listed
 from k0rdent_azure.azure.drift_values import NOTHING, Fact
 from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.reading import mapping
@@ -59,7 +59,9 @@ def answered(outputs: Mapping[str, object], scope: str) -> list[ResourceFacts]:
     for path, body in mapping(outputs, "baseline").items():
         type_, _, name = path.rpartition("/")
         if isinstance(body, dict):
-            found += flatten({**body, "id": f"{scope}/providers/{path}", "type": type_, "name": name})
+            it = {**body, "id": f"{scope}/providers/{path}", "type": type_, "name": name}
+            # Of what was there before, a record tells tags and place only: nothing is known of the rest.
+            found += flatten(it) if "properties" in body else [listed(it)]
     if group := mapping(outputs, "group"):
         found += flatten({**group, "id": scope, "type": GROUP, "name": resource_ids.name(scope)})
     return found
@@ -68,8 +70,9 @@ def answered(outputs: Mapping[str, object], scope: str) -> list[ResourceFacts]:
 def observe(wanted: Wanted, found: Iterable[ResourceFacts], earlier: Known) -> Known:
     """The baseline with what `found` says of its resources; what it says nothing of stays as it was."""
     there = {each.key: each for each in found}
+    parents = {resource_ids.parent(key) for key in there}
     news: dict[Difference, str | None] = {
-        each: value for each, value in earlier.items() if _owner(each.resource, there) not in there
+        each: value for each, value in earlier.items() if not _is_told(each, there, parents)
     }
     for key, each in there.items():
         want = wanted.resources.get(key)
@@ -84,10 +87,13 @@ def observe(wanted: Wanted, found: Iterable[ResourceFacts], earlier: Known) -> K
     return news
 
 
-def _owner(key: str, there: Collection[str]) -> str:
-    """The resource that a rule or a subnet lives in; any other is its own."""
-    parent = resource_ids.parent(key)
-    return parent if parent in there and key.count("/") > 8 else key
+def _is_told(each: Difference, there: Mapping[str, ResourceFacts], parents: Collection[str]) -> bool:
+    """Whether `there` tells this field; of a rule or a subnet that is not in it, whether its siblings are."""
+    own = there.get(each.resource)
+    if own is None:
+        parent = resource_ids.parent(each.resource)
+        return parent in there and parent in parents
+    return each.field in own.fields or each.field == EXISTS or each.field.startswith(TAG)
 
 
 def encode(known: Known, wanted: Wanted) -> list[BaselineDifference]:
