@@ -13,14 +13,21 @@ from k0rdent_azure.clock import Clock, timestamp
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.snapshot import to_snapshot
 from k0rdent_azure.config.topology import Names
-from k0rdent_azure.errors import AzureError, StateConflictError, StrangerError
+from k0rdent_azure.errors import (
+    AzureError,
+    AzureRequestError,
+    DeploymentFailedError,
+    K0rdentAzureError,
+    StateConflictError,
+    StrangerError,
+)
 from k0rdent_azure.phases import arm, ownership, standing, submission
 from k0rdent_azure.phases.cluster_setup import tool
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.preparation import refuse_without_ssh_key
 from k0rdent_azure.state.intents import Act, refuse
 from k0rdent_azure.state.lock import user_name
-from k0rdent_azure.state.model import SCHEMA_VERSION, DeploymentStatus, Durations, Run
+from k0rdent_azure.state.model import SCHEMA_VERSION, DeploymentStatus, Durations, Failure, Run
 from k0rdent_azure.state.transaction import Transaction
 
 
@@ -155,10 +162,13 @@ async def open_run(
         if not standing.generation_of(ctx.state):
             await submission.refuse_strangers(ctx, [host.name for host in ctx.hosts])
         await ownership.refuse_strange_machines(ctx, touches, what="nothing was changed")
-    except AzureError:
-        with ctx.commit():
-            # Only the requests are counted.
-            pass
+    except AzureError as error:
+        with ctx.commit() as tx:
+            # The requests are counted. Of a deployment that has not begun, nothing else would tell why.
+            if not ctx.state.phases and not isinstance(error, StrangerError):
+                tx.metadata.update(deployment_status="failed")
+                tx.failure.put(failure_of(error, ctx))
+                tx.event("preparation", "look_failed", error.message)
         raise
 
     def both(tx: Transaction) -> None:
@@ -240,6 +250,22 @@ def begin_run(
         if tx.state.metadata.deployment_status != "completed":
             tx.metadata.update(deployment_status=status)
         tx.event(tx.state.metadata.deployment_phase, action, message)
+
+
+def failure_of(error: K0rdentAzureError, ctx: Context) -> Failure:
+    """What the state records of an error that ended a run."""
+    failure = Failure(
+        phase=ctx.phase,
+        message=error.message,
+        at=ctx.now,
+        hint=error.hint,
+        way=error.way,
+        places=list(error.places),
+        about=error.about,
+    )
+    if isinstance(error, AzureRequestError | DeploymentFailedError):
+        failure.code, failure.resource = error.code, error.resource_id
+    return failure
 
 
 def end_run(ctx: Context, outcome: str) -> None:

@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from k0rdent_azure.errors import (
-    AzureRequestError,
-    DeploymentFailedError,
     InterruptedRunError,
     K0rdentAzureError,
     TerminatedRunError,
     UnconfirmedError,
 )
 from k0rdent_azure.phases.azure_setup import AzureSetup
+from k0rdent_azure.phases.begin import failure_of
 from k0rdent_azure.phases.cluster_setup import ClusterSetup
 from k0rdent_azure.phases.complete import Complete
 from k0rdent_azure.phases.context import Context, Stopwatch
@@ -25,7 +24,7 @@ from k0rdent_azure.phases.k0rdent_install import K0rdentInstall
 from k0rdent_azure.phases.preparation import Preparation
 from k0rdent_azure.phases.vm_creation import VmCreation
 from k0rdent_azure.phases.vpn_setup import VpnSetup
-from k0rdent_azure.state.model import Failure, PhaseName
+from k0rdent_azure.state.model import PhaseName
 
 
 class Phase(Protocol):
@@ -119,17 +118,7 @@ def _record_interruption(ctx: Context) -> None:
 
 
 def _record_failure(ctx: Context, error: K0rdentAzureError) -> None:
-    failure = Failure(
-        phase=ctx.phase,
-        message=error.message,
-        at=ctx.now,
-        hint=error.hint,
-        way=error.way,
-        places=list(error.places),
-        about=error.about,
-    )
-    if isinstance(error, AzureRequestError | DeploymentFailedError):
-        failure.code, failure.resource = error.code, error.resource_id
+    failure = failure_of(error, ctx)
     if ctx.only_looks:
         # The deployment is complete all the same: else the next run would take it for one that may be changed.
         with ctx.commit() as tx:
