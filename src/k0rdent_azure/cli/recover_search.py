@@ -78,7 +78,8 @@ async def search(
         raise StateNotFoundError(
             f"Azure has nothing of {discovery.candidate.deployment_id} in {reader.subscription}"
             + (f" that this login may see ({'; '.join(reader.unread)})" if reader.unread else ""),
-            hint="is it another subscription (--subscription), or another id?",
+            hint="is it another subscription (--subscription), or another id?"
+            + ("" if known is None else " With the state that is here, go on with: k0rdent-azure resume"),
         )
     return discovery
 

@@ -70,6 +70,10 @@ def known_vm(state: State, name: str) -> VirtualMachine:
     if name not in vms:
         raise UsageError(
             f"{state.metadata.deployment_id} has no VM {name!r}",
-            hint=did_you_mean(name, vms, otherwise=f"its VMs: {', '.join(vms) or 'none yet'}"),
+            hint=did_you_mean(
+                name,
+                vms,
+                otherwise=f"its VMs: {', '.join(vms)}" if vms else "it has none yet: k0rdent-azure resume",
+            ),
         )
     return vms[name]

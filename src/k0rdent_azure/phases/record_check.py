@@ -23,6 +23,14 @@ RECORD = "state/record"
 #: Fields of a VM's record that say how it runs: of a VM that drifted in this, the drift is the finding.
 _CONDITION = frozenset({"status", "power_state", "provisioning_state"})
 
+#: Conditions that last for moments; what is recorded of them is old by itself.
+_PASSING = frozenset(
+    {
+        *("vm starting", "vm stopping", "vm deallocating", "vm creating", "vm migrating", "vm unknown", ""),
+        *("creating", "updating", "migrating", "deleting"),
+    }
+)
+
 
 def corrections(config: Config, names: Names, state: State, *, dns_suffix: str) -> list[StateChange]:
     """What never changes while a VM exists and is recorded wrong: its addresses in both networks, its name, its id."""
@@ -72,13 +80,38 @@ def _update_peer(name: str, address: str, tx: Transaction) -> None:
 def wrong_records(
     config: Config, names: Names, state: State, compared: Comparison, *, dns_suffix: str
 ) -> list[Finding]:
-    """A finding for each wrong value of the record that no finding of `compared` tells already."""
+    """A finding for each wrong value of the record that no finding of `compared` tells already.
+
+    What a run has still to find out is not wrong: while VMs are made, the run that makes them records them.
+    """
+    if not _is_settled(state):
+        return []
     told = {(each.name, each.field) for each in compared.findings}
     wanted = [
         *changes(names, state, compared.found),
         *corrections(config, names, state, dns_suffix=dns_suffix),
     ]
-    return [_finding(each) for each in wanted if not _is_told(each, names, state, told)]
+    return [
+        _finding(each)
+        for each in wanted
+        if not (_is_told(each, names, state, told) or _is_passing(each) or _is_made(each, state))
+    ]
+
+
+def _is_settled(state: State) -> bool:
+    made = state.phases.get("vm_creation")
+    return made is not None and made.status == "completed"
+
+
+def _is_made(each: StateChange, state: State) -> bool:
+    """Whether it is of a VM that a run makes or deletes."""
+    vm = state.azure_resources.virtual_machines.get(each.resource)
+    return vm is not None and vm.status in ("pending", "creating", "deleting")
+
+
+def _is_passing(each: StateChange) -> bool:
+    """Whether it is a condition that was recorded while it changed, and is what it was about to be."""
+    return each.path.rpartition(".")[2] in _CONDITION and (each.old or "").lower() in _PASSING
 
 
 def _is_told(each: StateChange, names: Names, state: State, told: Collection[tuple[str, str | None]]) -> bool:

@@ -37,10 +37,11 @@ def plan(
     vm = state.azure_resources.virtual_machines.get(name)
     host = next((each for each in hosts(config) if each.name == name), None)
     if vm is None or host is None:
-        known = ", ".join(state.azure_resources.virtual_machines) or "none yet"
+        known = ", ".join(state.azure_resources.virtual_machines)
+        others = f"there are: {known}" if known else "there are none yet: k0rdent-azure resume"
         raise UsageError(
             f"there is no VM {name[:80]!r} in this deployment",
-            hint=did_you_mean(name, state.azure_resources.virtual_machines, otherwise=f"there are: {known}"),
+            hint=did_you_mean(name, state.azure_resources.virtual_machines, otherwise=others),
         )
     _refuse_second(config, state, host)
     there = vm.availability_zone or ""
