@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from k0rdent_azure.cluster.apply import K0sctl, Progress, running
+from k0rdent_azure.cluster.apply import K0sctl, Progress, finish_running, running
 from k0rdent_azure.errors import ClusterError, PrerequisiteError
 
 #: A k0sctl of our own making: it writes down how it was called, then does what a file beside it says.
@@ -176,7 +176,7 @@ async def test_cancelled_we_leave_it_at_work_and_find_it_again(bench: Bench) -> 
     assert running(bench.log)
 
     said: list[str] = []
-    waiting = asyncio.ensure_future(bench.tool.finish_running(bench.log, on_wait=said.append))
+    waiting = asyncio.ensure_future(finish_running(bench.log, on_wait=said.append))
     await until(lambda: bool(said))
     assert not waiting.done()
     bench.go()
@@ -230,7 +230,7 @@ async def test_nothing_runs_where_nothing_ran(bench: Bench) -> None:
     await bench.apply()
     assert not running(bench.log)
     said: list[str] = []
-    await bench.tool.finish_running(bench.log, on_wait=said.append)
+    await finish_running(bench.log, on_wait=said.append)
     assert said == []
 
 

@@ -87,14 +87,6 @@ class K0sctl:
         if process.returncode:
             raise _failed(process.returncode, log)
 
-    async def finish_running(self, log: Path, *, on_wait: Callable[[str], None]) -> None:
-        """Wait for a k0sctl that an earlier run left at work on this log, if there is one."""
-        if not running(log):
-            return
-        on_wait("a k0sctl of an earlier run is still at work; waiting for it")
-        while running(log):  # noqa: ASYNC110 - another process holds the lock; nothing here could set an event
-            await asyncio.sleep(LOOK)
-
     async def kubeconfig(
         self, config: Path, *, known_hosts: Path, address: str, cluster: str, user: str
     ) -> str:
@@ -189,6 +181,15 @@ class K0sctl:
         return PrerequisiteError(
             f"cannot start {self._argv[0]}: {error.strerror}", hint="see `k0rdent-azure doctor`"
         )
+
+
+async def finish_running(log: Path, *, on_wait: Callable[[str], None]) -> None:
+    """Wait for a k0sctl that an earlier run left at work on this log, if there is one."""
+    if not running(log):
+        return
+    on_wait("a k0sctl of an earlier run is still at work; waiting for it")
+    while running(log):  # noqa: ASYNC110 - another process holds the lock; nothing here could set an event
+        await asyncio.sleep(LOOK)
 
 
 def running(log: Path) -> bool:

@@ -22,7 +22,7 @@ from k0rdent_azure.errors import (
     StrangerError,
 )
 from k0rdent_azure.phases import arm, ownership, standing, submission
-from k0rdent_azure.phases.cluster_setup import tool
+from k0rdent_azure.phases.cluster_setup import finish_running, tool
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.preparation import refuse_without_ssh_key
 from k0rdent_azure.state.intents import Act, refuse
@@ -143,11 +143,11 @@ async def open_run(
 ) -> None:
     """Begin a run that changes something outside, as `begin_run` does, if it may.
 
-    Azure is looked at first, so a copy that is behind changes nothing, not even its own state. `seen_serial` is the
-    version that the user decided by, `touches` are VMs that have to be ours before anything is committed. Raises
-    StateError if something pending has to be finished first, HostError and PrerequisiteError if this machine lacks what
-    its end needs, StateConflictError if the state is another version by
-    now, BehindError, StrangerError, and AzureError if Azure cannot be asked.
+    A k0sctl that a killed run left at work is waited for. Azure is looked at first, so a copy that is behind changes
+    nothing, not even its own state. `seen_serial` is the version that the user decided by, `touches` are VMs that have
+    to be ours before anything is committed. Raises StateError if something pending has to be finished first, HostError
+    and PrerequisiteError if this machine lacks what its end needs, StateConflictError if the state is another version
+    by now, BehindError, StrangerError, and AzureError if Azure cannot be asked.
     """
     refuse(ctx.state, act)
     if act in _TAKES_APART:
@@ -155,6 +155,7 @@ async def open_run(
     ctx.outside.ledger.phase = LEDGER_NAME
     if seen_serial is not None and ctx.store.read().serial != seen_serial:
         raise _changed_since()
+    await finish_running(ctx)
     try:
         await arm.choose_subscription(ctx)
         known = ctx.store.read().serial

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from k0rdent_azure.cluster import kubeconfig
+from k0rdent_azure.cluster import apply, kubeconfig
 from k0rdent_azure.cluster.apply import K0sctl, Progress
 from k0rdent_azure.cluster.k0sctl import Node, cluster_config, known_hosts
 from k0rdent_azure.config.topology import Host, k0s_role
@@ -30,7 +30,7 @@ class ClusterSetup:
         assert cluster is not None, "the state begins with a k0s_cluster section"  # noqa: S101
         self._write_files(ctx, cluster)
         k0sctl = tool(ctx)
-        await k0sctl.finish_running(ctx.path(_log(ctx)), on_wait=ctx.observer.notice)
+        await finish_running(ctx)
         ready = await self._observe(ctx)
         if len(ready) < len(ctx.hosts):
             down = [host.name for host in ctx.hosts if host.name not in ready]
@@ -202,6 +202,11 @@ def tool(ctx: Context) -> K0sctl:
             hint="go install github.com/k0sproject/k0sctl@latest (or see `k0rdent-azure doctor`)",
         )
     return ctx.outside.k0sctl
+
+
+async def finish_running(ctx: Context) -> None:
+    """Wait for a k0sctl that a killed run left at work: whoever changes VMs or etcd meanwhile would undo its work."""
+    await apply.finish_running(ctx.path(_log(ctx)), on_wait=ctx.observer.notice)
 
 
 def _known_hosts() -> str:
