@@ -172,3 +172,9 @@ def a_damaged_state(place: Place) -> None:
     place.tell("resume", "--yes", expect=4)
     place.follow("recover --from-backup", more=YES)
     place.cured("newest good copy")
+
+
+@deployed("cli/recover_search.py: resume")
+def another_deployment_is_asked_for(place: Place) -> None:
+    place.tell("recover", "--from-azure", "k0rdent-zzzzzzzz", "--take-over", "--yes", expect=4)
+    place.follow("resume", more=YES)

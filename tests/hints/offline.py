@@ -346,3 +346,15 @@ def a_machine_without_tools(place: Place) -> None:
     place.tell("deploy", "--yes", expect=9)
     assert not place.state.exists()
     assert "k0sctl" in place.follow("doctor", expect=9)
+
+
+@situation("phases/freshness.py: resume", "phases/replace.py: resume")
+def no_vm_is_made_yet(place: Place) -> None:
+    data = complete()
+    data["metadata"]["deployment_status"] = "interrupted"
+    data["azure_resources"]["virtual_machines"] = {}
+    place.state.write_bytes(dump(data))
+    place.tell("vm", "show", "k0s-worker-1", expect=2)
+    place.accepts("resume")
+    place.tell("replace", "vm/k0s-worker-1", "--yes", expect=2)
+    place.accepts("resume")

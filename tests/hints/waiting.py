@@ -42,7 +42,6 @@ WAITING: frozenset[str] = frozenset(
         "phases/rekey.py: recover --from-hosts",
         "phases/removal_check.py: (destroy)",
         "phases/removal_check.py: destroy",
-        "phases/replace.py: resume",
         "phases/standing.py: recover --from-azure {} --take-over",
         "phases/submission.py: (deploy)",
         "phases/submission.py: (resume)",
