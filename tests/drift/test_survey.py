@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
 
 from k0rdent_azure.azure.client import ArmClient
+from k0rdent_azure.azure.drift_values import word
 from k0rdent_azure.errors import AzureUnreachableError
-from k0rdent_azure.phases.validation import validate
+from k0rdent_azure.phases.validation import again, validate
 from k0rdent_azure.rehearsal.faults import Fault
 from tests.drift.conftest import Deployed, told
 from tests.drift.steps import ADDRESS, ID, NIC, VM, own
@@ -113,3 +116,19 @@ async def test_what_a_run_has_still_to_make_is_not_missed(deployed: Deployed) ->
     finally:
         with stage.store.transaction() as tx:
             tx.by_path.set(f"azure_resources.virtual_machines.{VM}.status", "running")
+
+
+@pytest.mark.parametrize(("status", "told_of"), [("creating", 0), ("running", 1)])
+async def test_that_a_vm_is_being_made_is_no_drift_while_the_state_says_so(
+    deployed: Deployed, status: str, told_of: int
+) -> None:
+    stage = deployed.stage
+    state = copy.deepcopy(stage.store.read().state)
+    state.azure_resources.virtual_machines[VM].status = status  # type: ignore[assignment]
+    found = await deployed.validate()
+    made = dict(found.found.resources)
+    vm = next(each for each in made.values() if each.name == VM)
+    fields = {**vm.fields, "provisioning_state": word("Creating"), "power_state": word("starting")}
+    made[vm.key] = dataclasses.replace(vm, fields=fields)
+    compared = again(stage.config, stage.names, state, dataclasses.replace(found.found, resources=made))
+    assert len({each.name for each in compared.findings}) == told_of

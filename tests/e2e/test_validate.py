@@ -128,6 +128,7 @@ def test_drift_is_shown_to_people_and_to_scripts(deployed: Product) -> None:
 
 
 def test_accepted_drift_is_counted_and_shown_on_demand(deployed: Product) -> None:
+    fault(deployed, "tag-added", "--resource", VM, "--tag", "night=off")
     rules = deployed.workspace / "accepted.yaml"
     rules.write_text("drift:\n  ignore:\n    - {resource: k0s-*, field: tags.night, reason: saves money}\n")
     words = ("validate", "--ignore-file", str(rules))

@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 import shutil
 
+import yaml
+
+from tests.e2e.conftest import Product
+from tests.e2e.test_validate import on_host
 from tests.hints.place import AWKWARD, Place
 from tests.hints.private_keys import own_ssh_key
-from tests.hints.situations import DEPLOYED, situation
+from tests.hints.situations import DEPLOYED, EMPTY, situation
 
 deployed = functools.partial(situation, start=DEPLOYED)
 YES = ["--yes"]
@@ -178,3 +182,20 @@ def a_damaged_state(place: Place) -> None:
 def another_deployment_is_asked_for(place: Place) -> None:
     place.tell("recover", "--from-azure", "k0rdent-zzzzzzzz", "--take-over", "--yes", expect=4)
     place.follow("resume", more=YES)
+
+
+@situation("phases/quorum.py: resume", start=EMPTY)
+def a_cluster_that_was_never_whole(place: Place) -> None:
+    """As a run leaves it that is killed while k0sctl installs the first controller."""
+    made = Product(place.workspace)
+    made.deployed("production")
+    for name in ("k0s-controller-2", "k0s-controller-3"):
+        on_host(made, name, "sudo -n systemctl stop k0scontroller")
+    data = yaml.safe_load(place.state.read_bytes())
+    data["metadata"]["deployment_status"] = "in_progress"
+    data["phases"]["cluster_setup"]["status"] = "in_progress"
+    del data["phases"]["cluster_setup"]["ended_at"]
+    place.state.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    place.tell("replace", "vm/k0s-controller-2", "--yes", expect=8)
+    place.follow("resume", more=YES)
+    assert "etcd has 3 members" in place.run("replace", "vm/k0s-controller-2", "--dry-run").out

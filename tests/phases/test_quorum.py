@@ -154,6 +154,19 @@ def test_a_majority_that_is_gone_for_good_is_told() -> None:
     assert "destroy" in (refusal.hint or "")
 
 
+def test_a_cluster_that_is_being_set_up_is_no_lost_one() -> None:
+    """Two controllers are new because k0sctl has not come to them, and the first one's etcd starts."""
+    new = "k0s was never installed on it"
+    others = (Controller(NAMES[i], ALL[i], RUNNING, silence=new, holds=False) for i in (1, 2))
+    members = (controller(0, listed=None), *others)
+    refusal = Members(members, is_new=True).refusal([NAMES[1]], act="deleted")
+    assert refusal is not None
+    assert (refusal.way, "resume" in (refusal.hint or "")) == ("again", True)
+    lost = Members(members).refusal([NAMES[1]], act="deleted")
+    assert lost is not None
+    assert lost.way == "destroy"
+
+
 def test_who_leaves_etcd_in_order_makes_the_cluster_smaller() -> None:
     two = Members(tuple(controller(index, listed=ALL[:2]) for index in range(2)))
     assert two.refusal([NAMES[1]], act="deleted") is not None
@@ -188,6 +201,12 @@ def test_an_address_of_another_kind_is_not_shown() -> None:
         ('{"members":{"a":"https://10.0.0.1:2380","b":"https://10.0.0.2:2380"}}', ["10.0.0.1", "10.0.0.2"]),
         ('{"members":{"":"https://10.0.0.1:2380","":"https://10.0.0.1:2380"}}', ["10.0.0.1", "10.0.0.1"]),
         ('{"members":{"a":"https://[fd00::1]:2380"}}', ["fd00::1"]),
+        (
+            'time="2026-12-01" level=warning msg="{x"\n{"members":{"a":"https://10.0.0.1:2380"}}\nlevel=info\n',
+            ["10.0.0.1"],
+        ),
+        (' \n{\n  "members": {\n    "a": "https://10.0.0.1:2380"\n  }\n}\n', ["10.0.0.1"]),
+        ("level=warning {", []),
         ('{"members":{}}', []),
         ('{"members":["https://10.0.0.1:2380"]}', []),
         ("{}", []),

@@ -10,7 +10,7 @@ from k0rdent_azure.cluster.apply import K0sctl, Progress
 from k0rdent_azure.cluster.k0sctl import Node, cluster_config, known_hosts
 from k0rdent_azure.config.topology import Host, k0s_role
 from k0rdent_azure.errors import ClusterError, HostUnreachableError, PrerequisiteError
-from k0rdent_azure.phases import etcd_members, orphans
+from k0rdent_azure.phases import etcd_members, k0s_services, orphans
 from k0rdent_azure.phases.context import LOOKS_BEFORE_GIVING_UP, Context
 from k0rdent_azure.phases.files import write_private, write_private_if_changed
 from k0rdent_azure.state.model import K0sCluster, PhaseName
@@ -35,6 +35,8 @@ class ClusterSetup:
         if len(ready) < len(ctx.hosts):
             down = [host.name for host in ctx.hosts if host.name not in ready]
             ctx.need_confirmation(f"run k0sctl apply: k0s does not run on {', '.join(down)}")
+            if await k0s_services.start(ctx, ready):
+                ready = await self._observe(ctx)
             await etcd_members.remove_lost(ctx, ready)
             await orphans.reset(ctx, ready)
             await self._apply(ctx, k0sctl, cluster)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
@@ -51,7 +52,13 @@ async def ask(ctx: Context, powers: Powers | None = None) -> Members:
         powers = {name: each.power_state if each else None for name, each in seen.items()}
         leaving = {name for name, each in seen.items() if each and each.provisioning_state == power.LEAVING}
     asked = (_controller(ctx, host, powers[host.name], host.name in leaving) for host in controllers)
-    return Members(tuple(await asyncio.gather(*asked)), unasked)
+    return Members(tuple(await asyncio.gather(*asked)), unasked, is_new=_was_never_whole(ctx))
+
+
+def _was_never_whole(ctx: Context) -> bool:
+    """Whether the phase that makes a cluster of the VMs has begun, and has not ended once."""
+    record = ctx.state.phases.get("cluster_setup")
+    return record is not None and record.status != "completed" and record.ended_at is None
 
 
 _UNKNOWN = VmStatusView("", "", "")
@@ -136,8 +143,11 @@ async def _run(ctx: Context, host: Host, vm: VirtualMachine) -> CommandResult:
 
 def addresses(text: str) -> list[str]:
     """The peer address of each member that `k0s etcd member-list` tells; two members of one name count twice."""
+    # Versions of k0s log to standard output, too: the list begins with the first line that is an object.
+    start = re.search(r"^\s*(?=\{)", text, re.MULTILINE)
     try:
-        document = json.loads(text, object_pairs_hook=list)
+        decoder = json.JSONDecoder(object_pairs_hook=list)
+        document, _ = decoder.raw_decode(text, start.end() if start else 0)
     except (ValueError, RecursionError):
         return []
     pairs = next((value for key, value in _pairs(document) if key == "members"), None)

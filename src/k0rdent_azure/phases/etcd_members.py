@@ -7,7 +7,6 @@ https://docs.k0sproject.io/stable/remove_controller/
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 from collections.abc import Collection, Sequence
 
@@ -18,8 +17,6 @@ from k0rdent_azure.phases import etcd_health
 from k0rdent_azure.phases.context import Context
 from k0rdent_azure.phases.etcd_health import MEMBER_LIST, UNIT
 
-#: etcd's port for its peers.
-_PORT = 2380
 #: Real seconds for a member to leave: etcd may elect a leader first.
 LEAVE_LIMIT = 180.0
 
@@ -36,9 +33,9 @@ async def remove_lost(ctx: Context, ready: Collection[str]) -> None:
         return
     target = ctx.vpn_target(there[0], ctx.state.azure_resources.virtual_machines[there[0].name])
     listed = await ctx.ssh.run(target, MEMBER_LIST)
-    members = _urls(listed.stdout)
+    members = etcd_health.addresses(listed.stdout)
     for host in lost:
-        if f"https://{host.private_ip}:{_PORT}" not in members:
+        if host.private_ip not in members:
             continue
         ctx.interrupt.checkpoint()
         await _leave(ctx, target, host)
@@ -56,10 +53,10 @@ async def dismiss(ctx: Context, nodes: Sequence[Host]) -> None:
     names = {host.name for host in nodes}
     asked = next(host for host in ctx.hosts if host.role == "controller" and host.name not in names)
     target = ctx.vpn_target(asked, ctx.state.azure_resources.virtual_machines[asked.name])
-    members = _urls((await ctx.ssh.run(target, MEMBER_LIST)).stdout)
+    members = etcd_health.addresses((await ctx.ssh.run(target, MEMBER_LIST)).stdout)
     for host in nodes:
         await etcd_health.refuse_loss(ctx, {host.name}, act="taken out of etcd", leaving=True)
-        if f"https://{host.private_ip}:{_PORT}" in members:
+        if host.private_ip in members:
             await _leave(ctx, target, host)
         # It goes when its finalizers are done, and k0s on it goes right afterwards.
         words = ["delete", "node", host.name, "--ignore-not-found", "--wait=false"]
@@ -78,13 +75,3 @@ async def without_k0s(ctx: Context, hosts: Sequence[Host]) -> list[Host]:
         *(ctx.ssh.run(ctx.vpn_target(host, vms[host.name]), f"test -e {UNIT}", check=False) for host in hosts)
     )
     return [host for host, result in zip(hosts, found, strict=True) if result.exit_status == 1]
-
-
-def _urls(text: str) -> set[str]:
-    """Of `k0s etcd member-list`: peer URLs by name, under `members`."""
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return set()
-    members = document.get("members") if isinstance(document, dict) else None
-    return {str(address) for address in members.values()} if isinstance(members, dict) else set()

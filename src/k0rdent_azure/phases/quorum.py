@@ -17,6 +17,9 @@ RUNNING = "VM running"
 _ADDRESS = re.compile(r"[0-9A-Za-z.:\-]{1,60}")
 
 
+_FINISH = "the cluster was never whole; finish setting it up first: k0rdent-azure resume"
+
+
 @dataclass(frozen=True, slots=True)
 class Controller:
     """What is known now of one controller of ours.
@@ -52,10 +55,14 @@ class Controller:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Every controller of ours, joined with the members that etcd lists; `unasked` says why Azure was not asked."""
+    """Every controller of ours, joined with the members that etcd lists; `unasked` says why Azure was not asked.
+
+    `is_new` says that the cluster was never whole: it is being set up for the first time.
+    """
 
     controllers: tuple[Controller, ...]
     unasked: str = ""
+    is_new: bool = False
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -103,7 +110,8 @@ class Members:
         if self.has_nothing_to_lose or self.keeps_majority(going, leaving=leaving):
             return None
         names = ", ".join(sorted(going))
-        hint = self._hint(going)
+        is_under_way = self.is_new and all(each.power == RUNNING for each in self.controllers)
+        hint = _FINISH if is_under_way else self._hint(going)
         # What etcd has lost, or can never spare, no further run changes.
         return QuorumError(
             f"{names} must not be {act}: {self._why(going)}",

@@ -14,6 +14,7 @@ from k0rdent_azure.azure.drift_wanted import Wanted
 from k0rdent_azure.azure.inventory import group_id
 from k0rdent_azure.azure.survey import survey
 from k0rdent_azure.azure.tags import Mark
+from k0rdent_azure.config import resource_ids
 from k0rdent_azure.config.model import Config
 from k0rdent_azure.config.topology import Names
 from k0rdent_azure.errors import StateError
@@ -58,8 +59,18 @@ def again(config: Config, names: Names, state: State, found: Found) -> Compariso
     """The comparison of what was read with `state`, which may be another one by now. Asks nobody."""
     there = wanted_of(config, names, state)
     known = known_of(state, there)
-    findings = compare(there, found, known, not_yet=not_yet(names, state, there))
+    waiting = not_yet(names, state, there)
+    findings = [
+        each
+        for each in compare(there, found, known, not_yet=waiting)
+        if not (_is_moment(each) and resource_ids.key(each.resource) in waiting)
+    ]
     return Comparison(there, found, known, findings)
+
+
+def _is_moment(each: Finding) -> bool:
+    """Whether it only says that something is being done with a resource: that is so of what is being made."""
+    return each.severity == "info" and each.field in ("power_state", "provisioning_state")
 
 
 def keep(ctx: Context, result: LastValidation) -> None:

@@ -96,7 +96,7 @@ def _after_failure(state: State, program: str, phase: str) -> Next:
         places=failure.places,
         about=failure.about,
     )
-    then = found.then.removeprefix(", ")
+    then = found.then.removeprefix(", ").removeprefix("then: ")
     fix = "fix the cause" if way == "either" else ""
     reason = "; ".join(each for each in (fix, found.before, then and f"then {then}", found.instead) if each)
     return Next(command=found.command, reason=reason or "fix the cause first")
