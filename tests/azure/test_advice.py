@@ -293,6 +293,30 @@ SHAPES = {
         error("InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer 'https://sts.windows.net/aaa/'. It must match the tenant 'https://sts.windows.net/bbb-1/' associated with this subscription."),
         "login", "again", "wrong issuer", "az login --tenant bbb-1", status=401,
     ),
+    "deny assignment": Case(
+        error("DenyAssignmentAuthorizationFailed", "The client 'x' with object id 'y' has permission to perform action 'Microsoft.Compute/virtualMachines/write' on scope '/subscriptions/1'; however, the access is denied because of the deny assignment with name 'stack' and Id 'z' at scope '/subscriptions/1'."),
+        "rights", "either", "whatever roles", "deployment stack", status=403,
+    ),
+    "locked, without the code": Case(
+        error("Conflict", "The scope '/subscriptions/x' cannot perform write operation because following scope(s) are locked: '/subscriptions/x'. Please remove the lock and try again."),
+        "lock", "again", "are locked", "az lock list", code="Conflict", status=409,
+    ),
+    "reserved word": Case(
+        error("ReservedResourceName", "The resource name 'login-rg' or a part of the name is a trademarked or reserved word."),
+        "value", "change", "reserved word", places=("azure.resource_group",),
+    ),
+    "too many groups": Case(
+        error("ResourceGroupQuotaExceeded", "Creating the resource group 'x' would exceed the quota of '980'. The current resource group count is '980', please delete some resource groups before creating a new one."),
+        "quota", "either", "980", "az group list --subscription 11111111", places=("azure.resource_group", "azure.subscription_id"), status=409,
+    ),
+    "trusted launch": Case(
+        preflight(error("TrustedLaunchSecurityTypeNotSupported", "The selected VM image is not supported for VMs with Trusted Launch.")),
+        "image", "change", "Trusted Launch", places=("azure.vm_image", "vm_sizing"),
+    ),
+    "active, without the code": Case(
+        error("Conflict", "Unable to edit or replace deployment 'x': previous deployment from '12/1/2026 10:00:00 AM' is still active (expiration time is '12/8/2026')."),
+        "active", "again", "still active", "takes over", code="Conflict", status=409,
+    ),
     "locked": Case(error("ScopeLocked", LOCKED), "lock", "again", "cannot perform write", "az lock list", status=409),
     # Names and numbers of other things.
     "addresses, static": Case(

@@ -29,6 +29,17 @@ _IMAGES = (
     rule(
         Advice(
             "image",
+            "this image or this VM size cannot have Trusted Launch, which Azure or a policy asks for",
+            "choose an image of generation 2 and a size that can",
+            "change",
+            (IMAGE, SIZES),
+        ),
+        like=r"TrustedLaunch|SecurityType",
+        said=r"trusted ?launch",
+    ),
+    rule(
+        Advice(
+            "image",
             "the image was not made for new VMs",
             "choose another image: Azure cannot set up a VM from this one, as it is not generalized",
             "change",

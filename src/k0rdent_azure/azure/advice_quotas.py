@@ -70,6 +70,16 @@ RULES: tuple[Rule, ...] = (
         like=r"JobSizeExceeded|RequestContentTooLarge|RequestEntityTooLarge|CountExceedsLimit|^HTTP413$",
     ),
     rule(
+        Advice(
+            "quota",
+            "the subscription has as many resource groups as it may have, and no request raises that",
+            "delete groups that nobody needs, which `az group list --subscription {subscription} --output table` lists",
+            "either",
+            ("azure.resource_group", "azure.subscription_id"),
+        ),
+        like=r"^ResourceGroupQuota",
+    ),
+    rule(
         Advice("quota", "a quota does not allow this", _MORE, "either", (_COUNTS, "azure.location")),
         like=r"Quota|LimitReached|LimitExceeded|ExceedsLimit|CountLimit",
     ),

@@ -45,8 +45,20 @@ _GROUPS = (
         "InvalidDeploymentLocation",
     ),
     rule(
+        Advice(
+            "value",
+            "Azure lets nobody use a word in this name",
+            "choose another name",
+            "change",
+            ("azure.resource_group",),
+        ),
+        "ReservedResourceName",
+        said=r"trademarked or reserved word",
+    ),
+    rule(
         Advice("active", "this deployment runs already", "the next run takes over the running one"),
         "DeploymentActive",
+        said=r"previous deployment from .{1,80} is still active",
     ),
     rule(
         Advice("canceled", "somebody cancelled the deployment", "find out who, in the group's activity log"),

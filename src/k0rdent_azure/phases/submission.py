@@ -110,7 +110,7 @@ async def _put(ctx: Context, only: Collection[str]) -> None:
             True,
         )
     except AzureRequestError as error:
-        if error.code != "DeploymentActive":
+        if error.family != "active":
             if _is_refusal(error):
                 _reject(ctx, only)
             await refusal.advise(ctx, error)
