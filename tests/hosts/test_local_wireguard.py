@@ -167,6 +167,25 @@ async def test_a_failure_of_wg_quick_is_told_and_cleaned(machine: Machine) -> No
     assert caught.value.exit_status == 4
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (f"wg-quick: `{INTERFACE}' already exists", f"sudo ip link delete dev {INTERFACE}"),
+        ("[#] ip link add wg0 type wireguard\nRTNETLINK answers: File exists", "ip -4 route"),
+        ("Error: ipv4: Address already assigned.", "ip -4 route"),
+        ("Error: Unknown device type.\nUnable to access interface: Protocol not supported", "wireguard-go"),
+        ("RTNETLINK answers: Operation not supported", "wireguard-go"),
+        ("RTNETLINK answers: Operation not permitted", "NET_ADMIN"),
+        ("something new", None),
+    ],
+)
+async def test_what_ends_a_failure_is_said(machine: Machine, words: str, hint: str | None) -> None:
+    machine.tool("wg-quick", f"echo {shlex.quote(words)} >&2; exit 1")
+    with pytest.raises(CommandFailedError) as caught:
+        await LocalWorkstation().up(machine.config, INTERFACE)
+    assert (hint in (caught.value.hint or "")) if hint else caught.value.hint is None
+
+
 @pytest.mark.parametrize("name", ["wg", "wg-quick"])
 async def test_missing_tools_are_a_prerequisite(machine: Machine, name: str) -> None:
     (machine.bin / name).unlink()

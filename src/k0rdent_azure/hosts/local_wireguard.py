@@ -91,7 +91,9 @@ class LocalWorkstation:
                 hint=f"run: sudo {shlex.join(words)}    and then: k0rdent-azure resume",
             )
         if result.exit_status:
-            raise failed("this machine", shlex.join(words), result)
+            error = failed("this machine", shlex.join(words), result)
+            error.hint = _advice(error.stderr, interface)
+            raise error
 
     async def _privileged(self, words: Sequence[str], limit: float) -> CommandResult:
         if os.geteuid() == 0:
@@ -99,6 +101,35 @@ class LocalWorkstation:
         if shutil.which("sudo") is None:
             return CommandResult(1, "", "sudo: not installed")
         return await execute(["sudo", "-n", *words], limit)
+
+
+def _advice(stderr: str, interface: str) -> str | None:
+    """What ends a failure of wg-quick or ip, by their words and the kernel's; None if they are not known."""
+    rules = (
+        (
+            rf"`?{re.escape(interface)}'? already exists",
+            (
+                f"another program made an interface of this name: look at it with `ip link show {interface}`; if nothing "
+                f"needs it, remove it: sudo ip link delete dev {interface}"
+            ),
+        ),
+        (
+            r"RTNETLINK answers: File exists|Address already assigned|already in use",
+            (
+                "another interface has an address or a route of the VPN's network: `ip -4 route` shows which; "
+                "take that one down"
+            ),
+        ),
+        (
+            r"Unknown device type|Operation not supported|Protocol not supported|Module wireguard not found",
+            "this kernel has no WireGuard: install its module (a kernel of 5.6 or newer has it), or wireguard-go",
+        ),
+        (
+            r"Operation not permitted|Permission denied",
+            "this may be a container without the right to make interfaces (NET_ADMIN)",
+        ),
+    )
+    return next((hint for words, hint in rules if re.search(words, stderr)), None)
 
 
 def _is_refusal(result: CommandResult) -> bool:
