@@ -163,6 +163,30 @@ async def test_a_version_that_does_not_exist_is_found_by_no_further_run(
     assert (caught.value.way, "software.k0s.version" in caught.value.places) == (way, way == "change")
 
 
+@pytest.mark.parametrize(
+    ("told", "hint"),
+    [
+        (
+            "10.0.0.4:22: attempt 60 of 60.. trying to obtain a lock on host: lock file",
+            "another k0sctl works",
+        ),
+        ("failed to acquire exclusive host lock", "another k0sctl works"),
+        (
+            "failed to install k0s service: Init already exists: /etc/systemd/system/k0scontroller.service",
+            "needs a new VM",
+        ),
+        ("an instance of k0s is already running", "needs a new VM"),
+        ("clock skew on host", "the whole log"),
+    ],
+)
+async def test_what_ends_a_failure_is_said(bench: Bench, told: str, hint: str) -> None:
+    bench.behave(f"print('level=fatal msg=\"{told}\"'); sys.exit(1)")
+    with pytest.raises(ClusterError) as caught:
+        await bench.apply()
+    assert hint in (caught.value.hint or "")
+    assert str(bench.log) in (caught.value.hint or "")
+
+
 async def test_cancelled_we_leave_it_at_work_and_find_it_again(bench: Bench) -> None:
     bench.behave(WAIT_FOR_GO)
     task = asyncio.ensure_future(bench.apply())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 
 import yaml
@@ -199,3 +200,23 @@ def a_cluster_that_was_never_whole(place: Place) -> None:
     place.tell("replace", "vm/k0s-controller-2", "--yes", expect=8)
     place.follow("resume", more=YES)
     assert "etcd has 3 members" in place.run("replace", "vm/k0s-controller-2", "--dry-run").out
+
+
+@deployed()
+def k0s_is_half_installed(place: Place) -> None:
+    """As k0sctl tells of a host on which an earlier installation was cut off."""
+    tools = place.root / "tools"
+    tools.mkdir()
+    words = "apply failed: 172.24.24.12:22: failed to install k0s service: Init already exists: /etc/systemd"
+    tool = tools / "k0sctl"
+    tool.write_text(
+        f'#!/bin/sh\n[ $1 = version ] && echo "version: v0.32.2" && exit\necho \'level=fatal msg="{words}"\'\nexit 1\n',
+        encoding="utf-8",
+    )
+    tool.chmod(0o755)
+    fault(place, "vm-deleted", "--vm", "k0s-worker-1")
+    place.environ["PATH"] = f"{tools}:{place.python}:{os.environ['PATH']}"
+    place.tell("resume", "--yes", expect=8)
+    del place.environ["PATH"]
+    place.follow("replace vm/k0s-worker-1")
+    assert place.run("resume", "--yes").code == 0

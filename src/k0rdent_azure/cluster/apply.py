@@ -40,14 +40,31 @@ WITHHELD = (
 #: How k0sctl says that there is no k0s of that version to download.
 _NO_SUCH_VERSION = re.compile(r"download\b.{0,200}\b404\b", re.IGNORECASE | re.DOTALL)
 
+#: How it says that it waits for another one's lock on a host.
+_LOCKED = re.compile(
+    r"\block\b.{0,80}\b(?:host|held|file|exists|obtain|acquire)|(?:obtain|acquire)\w*.{0,40}\block\b"
+)
+#: How k0s says that an earlier installation of it is in the way of this one.
+_HALF_INSTALLED = re.compile(
+    r"\bInit already exists\b|service already exists|instance of k0s is already running"
+)
+
 
 def _failed(code: int, log: Path) -> ClusterError:
-    """Why an apply ended, in k0sctl's own words; of a version that does not exist, that no further run finds it."""
+    """Why an apply ended, in k0sctl's own words, and what ends that if another run does not."""
     told, rest = last_errors(log), f"the whole log is {log}"
     message = f"k0sctl apply ended with {code}: {told}"
     if _NO_SUCH_VERSION.search(told):
         hint = f"the VMs find no such version of k0s; {rest}"
         return ClusterError(message, hint=hint, way="change", places=("software.k0s.version",))
+    if _LOCKED.search(told):
+        return ClusterError(
+            message,
+            hint=f"another k0sctl works on these hosts, or one was killed on them less than a minute ago; {rest}",
+        )
+    if _HALF_INSTALLED.search(told):
+        hint = f"k0s is half installed on that host, which needs a new VM; {rest}"
+        return ClusterError(message, hint=hint, way="replace")
     return ClusterError(message, hint=rest)
 
 

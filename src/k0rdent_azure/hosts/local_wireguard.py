@@ -109,7 +109,7 @@ def _advice(stderr: str, interface: str) -> str | None:
         (
             rf"`?{re.escape(interface)}'? already exists",
             (
-                f"another program made an interface of this name: look at it with `ip link show {interface}`; if nothing "
+                f"another program made an interface of this name: see `ip link show {interface}`; if nothing "
                 f"needs it, remove it: sudo ip link delete dev {interface}"
             ),
         ),

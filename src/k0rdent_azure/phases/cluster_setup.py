@@ -147,10 +147,13 @@ class ClusterSetup:
                 log=ctx.path(_log(ctx)),
                 on_progress=lambda progress: self._on_progress(ctx, progress),
             )
-        except ClusterError:
+        except ClusterError as error:
             with ctx.commit() as tx:
                 tx.end_operation("k0sctl-apply")
                 tx.cluster.update(status="failed")
+            if error.way == "replace":
+                named = [host.name for host in ctx.hosts if f"{host.wireguard_ip}:" in error.message]
+                error.about, error.way = (named[0], "replace") if named else (None, "again")
             raise
         with ctx.commit() as tx:
             tx.end_operation("k0sctl-apply")
