@@ -306,9 +306,13 @@ class QuorumError(ClusterError):
 
 
 class PrerequisiteError(K0rdentAzureError):
-    """A tool or a right that the next step needs is missing on this machine."""
+    """A tool, a right or a login that the next step needs is missing on this machine.
+
+    `reason` says in one word why there is no login, as of an AuthenticationError; "" if it is not about one.
+    """
 
     exit_code = 9
+    reason: str = ""
 
 
 class DeclinedError(K0rdentAzureError):

@@ -83,15 +83,15 @@ def run(args: argparse.Namespace) -> int:
 def _prepare(workspace: Workspace, args: argparse.Namespace) -> LoadedConfig:
     """All that may keep a new deployment from beginning. Nothing is written, and nothing costs money yet.
 
-    Raises StateNotFoundError, ConfigError, PrerequisiteError, DeclinedError, and AzureError if there is no token.
+    Raises StateNotFoundError, ConfigError, DeclinedError, and PrerequisiteError, also if there is no token.
     """
-    from k0rdent_azure.cli.preflight import log_in, require
+    from k0rdent_azure.cli.preflight import require, require_login
 
     refuse_lost(workspace)
     loaded = load_config(workspace, args.overrides)
     require(workspace, loaded.config)
     confirm(_question(loaded.config), yes=args.yes)
-    log_in(workspace, loaded.config)
+    require_login(workspace, loaded.config)
     return loaded
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from k0rdent_azure.errors import PrerequisiteError
+from k0rdent_azure.errors import AuthenticationError, AzureUnreachableError, PrerequisiteError
 
 if TYPE_CHECKING:
     from k0rdent_azure.cli.prerequisites import Check
@@ -70,6 +70,16 @@ def log_in(workspace: Workspace, config: Config) -> None:
             await reached.arm.close()
 
     asyncio.run(get_token())
+
+
+def require_login(workspace: Workspace, config: Config) -> None:
+    """As `log_in`, before there is anything that could go on. Raises PrerequisiteError."""
+    try:
+        log_in(workspace, config)
+    except (AuthenticationError, AzureUnreachableError) as error:
+        refusal = PrerequisiteError(f"nothing was written: {error.message}", hint=error.hint)
+        refusal.reason = error.reason
+        raise refusal from error
 
 
 def be_ready(workspace: Workspace, config: Config, *, without: Collection[str] = ()) -> None:
