@@ -152,6 +152,24 @@ SAID: dict[str, tuple[str, str]] = {
         "az account",
     ),
     (""): ("az_broken", "az account"),
+    ("/usr/bin/az: line 2: /opt/az/bin/python3: No such file or directory"): ("az_broken", "az upgrade"),
+    ("/usr/bin/az: 3: exec: /opt/az/bin/python3: Exec format error"): ("az_broken", "az upgrade"),
+    ("ERROR: [Errno 13] Permission denied: '/home/ann/.azure/azureProfile.json'"): (
+        "az_files",
+        "ls -ld ~/.azure",
+    ),
+    ("ERROR: [Errno 30] ~/.azure/msal_token_cache.json: Read-only file system"): (
+        "az_files",
+        "ls -ld ~/.azure",
+    ),
+    (
+        "ERROR: Decryption failed: [WinError -2146893813] Key not valid for use in specified state. App developer may "
+        "consider this guidance: https://github.com/AzureAD/x/wiki/PersistenceDecryptionError"
+    ): ("az_cache", "az account clear && az login"),
+    ("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"): (
+        "az_cache",
+        "az account clear",
+    ),
 }
 
 

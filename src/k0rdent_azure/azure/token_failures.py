@@ -175,10 +175,21 @@ _TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             "az_old",
             r"is misspelled or not recognized|not in the 'az account' command group|unrecognized arguments",
         ),
+        (
+            "az_files",
+            r"Permission ?(?:denied|Error).*\.azure\b|\.azure\b.*(?:Permission denied|Read-only file system)",
+        ),
+        (
+            "az_cache",
+            r"Persistence\w*Error|Decryption failed|MSAL.{0,40}(?:corrupt|JSONDecode)|JSONDecodeError",
+        ),
         ("not_logged_in", r"az login|az account set"),
         (
             "az_broken",
-            r"Traceback \(most recent|unexpected error|(ModuleNotFound|Import)Error|^Failed to (execute|invoke)",
+            (
+                r"Traceback \(most recent|unexpected error|(ModuleNotFound|Import)Error|^Failed to (execute|invoke)"
+                r"|: (?:No such file or directory|not found|cannot execute|Exec format error|bad interpreter)"
+            ),
         ),
     )
 )
@@ -249,6 +260,14 @@ def _az_trouble(reason: str, words: str, environment: AzureEnvironment) -> Troub
             f"{login}; or correct azure.cloud in k0rdent.yaml",
         ),
         "az_old": (f"az is too old, or broken{told}", f"az upgrade, then: {login}"),
+        "az_files": (
+            f"az may not read or write its own files{told}",
+            "see whose they are: ls -ld ~/.azure ~/.azure/*; a `sudo az login` makes them root's",
+        ),
+        "az_cache": (
+            f"az cannot read the login that it keeps{told}",
+            f"log in anew: az account clear && {login}",
+        ),
         "not_logged_in": ("az is not logged in", f"{login}; {own}"),
         "az_broken": (f"az failed{told}", f"see why: {look}; an installation that is broken: az upgrade"),
     }
