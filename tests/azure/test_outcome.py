@@ -134,6 +134,16 @@ async def test_tags_that_are_set_at_once_take_one_request(client: ArmClient, arm
     assert len(arm.seen) == 1
 
 
+def test_of_a_group_the_user_of_what_is_stuck_is_in_the_way() -> None:
+    group = "/subscriptions/s/resourceGroups/g"
+    address = f"{group}/providers/Microsoft.Network/publicIPAddresses/a"
+    firewall = "/subscriptions/s/resourceGroups/other/providers/Microsoft.Network/azureFirewalls/f"
+    words = f"Public IP address {address} is still allocated to {firewall}/azureFirewallIpConfigurations/ip."
+    error = AzureRequestError(words, status=409, code="X", resource_id=address)
+    assert blocker_of(group, error) == firewall
+    assert blocker_of(group, AzureRequestError("no", status=409, code="X", resource_id=address)) == address
+
+
 @pytest.mark.parametrize(
     ("message", "blocker"),
     [

@@ -18,7 +18,7 @@ _FINAL = frozenset({"lock", "policy", "region policy", "rights", "login", "subsc
 _BUSY = "AnotherOperationInProgress"
 _ID = re.compile(r"/subscriptions/[^\s'\",;()\[\]{}<>]+", re.IGNORECASE)
 #: A part of a resource that no command shows by itself.
-_PART = re.compile(r"/(ipConfigurations|subnets)/[^/]+$", re.IGNORECASE)
+_PART = re.compile(r"/(\w*ipConfigurations|subnets)/[^/]+$", re.IGNORECASE)
 
 
 @dataclass
@@ -101,12 +101,22 @@ def may_pass(error: AzureRequestError) -> bool:
 
 
 def blocker_of(resource_id: str, error: AzureRequestError) -> str:
-    """The id that Azure's words name beside the resource's own; "" if there is none."""
-    told = [error.resource_id or "", *_ID.findall(error.message)]
-    own = resource_ids.key(resource_id)
-    for each in (_PART.sub("", found.rstrip(".…/")) for found in told if not found.endswith("…")):
-        named = each.lower()
-        is_part = named == own or own.startswith(f"{named}/") or named.startswith(f"{own}/subnets")
-        if named.startswith("/subscriptions/") and not is_part:
-            return each
-    return ""
+    """The id that Azure's words name beside the resource's own; "" if there is none.
+
+    Of a group that does not go Azure tells which of its resources does not, and what keeps that: the latter counts.
+    """
+    own, stuck = resource_ids.key(resource_id), resource_ids.key(error.resource_id or "")
+    told = [found for found in _ID.findall(error.message) if not found.endswith("…")]
+    named = [_PART.sub("", found.rstrip("./")) for found in told]
+    others = [each for each in named if not _is_of(each, own)]
+    it = resource_ids.parts(stuck)
+    first = next(
+        (each for each in others if resource_ids.parts(resource_ids.key(each))[2:] != (it.type, it.name)), ""
+    )
+    return first or (error.resource_id if stuck and not _is_of(stuck, own) else "") or ""
+
+
+def _is_of(named: str, own: str) -> bool:
+    """Whether it is `own` (a key), a scope above it, or a subnet in it."""
+    key = resource_ids.key(named)
+    return key == own or own.startswith(f"{key}/") or key.startswith(f"{own}/subnets")

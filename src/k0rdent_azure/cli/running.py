@@ -190,7 +190,11 @@ def next_command_hint(
     fix = error.hint or "fix the cause"
     way: Way = error.way if words.startswith("resume") or error.way == "report" else "again"
     if way == "again" or not workspace.store().exists():
-        error.hint = f"{fix}; go on with: {workspace.command(words)}"
+        again = workspace.command(words)
+        plain = again.removesuffix(" --yes")
+        error.hint = (
+            f"{fix.removesuffix(plain)}{again}" if fix.endswith(plain) else f"{fix}; go on with: {again}"
+        )
         return
     from k0rdent_azure.report.ways import onward
 
