@@ -167,6 +167,15 @@ def test_a_cluster_that_is_being_set_up_is_no_lost_one() -> None:
     assert lost.way == "destroy"
 
 
+def test_a_new_machine_joins_before_another_one_goes() -> None:
+    """As a replacement leaves it that was killed before k0sctl came to the new machine."""
+    new = Controller(NAMES[1], ALL[1], RUNNING, silence="k0s was never installed on it", holds=False)
+    refusal = Members((controller(0), new, controller(2))).refusal([NAMES[0]], act="removed")
+    assert refusal is not None
+    assert f"{NAMES[1]} is new and has to join" in (refusal.hint or "")
+    assert "resume" in (refusal.hint or "")
+
+
 def test_who_leaves_etcd_in_order_makes_the_cluster_smaller() -> None:
     two = Members(tuple(controller(index, listed=ALL[:2]) for index in range(2)))
     assert two.refusal([NAMES[1]], act="deleted") is not None

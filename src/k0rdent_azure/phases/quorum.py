@@ -17,9 +17,6 @@ RUNNING = "VM running"
 _ADDRESS = re.compile(r"[0-9A-Za-z.:\-]{1,60}")
 
 
-_FINISH = "the cluster was never whole; finish setting it up first: k0rdent-azure resume"
-
-
 @dataclass(frozen=True, slots=True)
 class Controller:
     """What is known now of one controller of ours.
@@ -110,8 +107,7 @@ class Members:
         if self.has_nothing_to_lose or self.keeps_majority(going, leaving=leaving):
             return None
         names = ", ".join(sorted(going))
-        is_under_way = self.is_new and all(each.power == RUNNING for each in self.controllers)
-        hint = _FINISH if is_under_way else self._hint(going)
+        hint = self._under_way(going) or self._hint(going)
         # What etcd has lost, or can never spare, no further run changes.
         return QuorumError(
             f"{names} must not be {act}: {self._why(going)}",
@@ -149,6 +145,15 @@ class Members:
     def _silent(self) -> str:
         azure = [f"Azure could not be asked: {self.unasked}"] if self.unasked else []
         return "; ".join([*(f"{each.name}: {each.trouble}" for each in self.controllers), *azure])
+
+    def _under_way(self, going: Collection[str]) -> str:
+        """What a run that ended before its time has still to do; "" if nothing is known of that."""
+        if self.is_new and all(each.power == RUNNING for each in self.controllers):
+            return "the cluster was never whole; finish setting it up first: k0rdent-azure resume"
+        new = [each.name for each in self.controllers if each.power == RUNNING and not each.holds]
+        if self.listed and {*new} - {*going}:
+            return f"{', '.join(new)} is new and has to join etcd first: k0rdent-azure resume"
+        return ""
 
     def _hint(self, going: Collection[str]) -> str:
         """A command that works now."""
