@@ -12,7 +12,7 @@ from tests.e2e.conftest import Product
 from tests.e2e.test_validate import on_host
 from tests.hints.place import AWKWARD, Place
 from tests.hints.private_keys import own_ssh_key
-from tests.hints.situations import DEPLOYED, EMPTY, situation
+from tests.hints.situations import CONFIG, DEPLOYED, EMPTY, situation
 
 deployed = functools.partial(situation, start=DEPLOYED)
 YES = ["--yes"]
@@ -220,3 +220,71 @@ def k0s_is_half_installed(place: Place) -> None:
     del place.environ["PATH"]
     place.follow("replace vm/k0s-worker-1")
     assert place.run("resume", "--yes").code == 0
+
+
+@deployed("phases/host_comparison.py: state set k0s_cluster.version {} --text --reason upgraded")
+def somebody_upgraded_k0s(place: Place) -> None:
+    runs = place.run("state", "get", "k0s_cluster.version").out.strip().strip('"')
+    change = (
+        "state",
+        "set",
+        "k0s_cluster.version",
+        "v1.32.1+k0s.0",
+        "--text",
+        "--reason",
+        "as it was before",
+    )
+    assert place.run(*change).code == 0
+    place.tell("validate", "--hosts", expect=11)
+    place.follow("state set k0s_cluster.version")
+    assert place.run("state", "get", "k0s_cluster.version").out.strip().strip('"') == runs
+    place.cured("v1.32.1")
+
+
+@deployed("phases/record_check.py: validate --sync")
+def a_private_address_is_recorded_wrong(place: Place) -> None:
+    text = place.state.read_text(encoding="utf-8")
+    place.state.write_text(
+        text.replace('private_ip: "10.240.1.12"', 'private_ip: "10.240.1.99"'), encoding="utf-8"
+    )
+    place.tell("validate", expect=11)
+    place.follow("validate --sync", more=YES)
+    place.cured("10.240.1.99")
+
+
+@deployed("cli/recover_hosts.py: replace vm/{} --new-keys", long=True)
+def new_keys_for_every_host(place: Place) -> None:
+    place.tell("recover", "--rekey", "hosts", "--yes", expect=0)
+    place.follow("replace vm/k0s-worker-1 --new-keys", more=YES)
+    assert place.run("validate", "--hosts").code == 0
+
+
+@situation("cli/deploy.py: deploy", start=CONFIG)
+def a_corrected_configuration_after_a_refusal(place: Place) -> None:
+    fault(place, "QuotaExceeded", "--always")
+    assert place.run("deploy", "--yes", "-q").code == 6
+    path = place.workspace / "k0rdent.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# corrected\n", encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("Standard_B2s", "Standard_B2ms"), encoding="utf-8")
+    place.tell("resume", "--yes", expect=6)
+    fault(place, "clear")
+    place.follow("deploy", more=YES)
+    assert "Standard_B2ms" in place.run("status").out
+
+
+@situation("cli/correcting.py: deploy", "cli/correcting.py: destroy", start=CONFIG)
+def azure_has_accepted_what_nobody_heard_of(place: Place) -> None:
+    fault(place, "disconnect", "--when", "after", "--method", "PUT", "--path", "/deployments/", "--always")
+    assert place.run("deploy", "--yes", "-q").code == 6
+    path = place.workspace / "k0rdent.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("Standard_B2s", "Standard_B2ms"), encoding="utf-8"
+    )
+    fault(place, "clear")
+    fault(place, "http", "--status", "503", "--method", "GET", "--always")
+    place.tell("deploy", "--yes", expect=6)
+    fault(place, "clear")
+    place.follow("deploy", more=YES)
+    place.said = place.heard
+    place.cured(expect=0)

@@ -158,13 +158,15 @@ async def _k0s(ctx: Context, host: Host, way: Target) -> list[Finding]:
     role = {"single": "controller", "controller+worker": "controller"}.get(
         wanted := k0s_role(ctx.config, host), wanted
     )
-    compared = {
-        "role": (role, str(status.get("Role"))),
-        "version": (cluster.version or ctx.config.software.k0s.version, str(status.get("Version"))),
-    }
-    return list(
-        _differences(host.name, K0S, compared, "k0rdent-azure resume applies the cluster's configuration")
-    )
+    runs = str(status.get("Version"))
+    anew = f"make it anew: k0rdent-azure replace vm/{host.name}"
+    record = f"k0rdent-azure state set k0s_cluster.version {quote(runs[:60])} --text --reason upgraded"
+    roles = {"role": (role, str(status.get("Role")))}
+    versions = {"version": (cluster.version or ctx.config.software.k0s.version, runs)}
+    return [
+        *_differences(host.name, K0S, roles, anew),
+        *_differences(host.name, K0S, versions, f"if that was meant, record it: {record}; if not, {anew}"),
+    ]
 
 
 async def _cluster(

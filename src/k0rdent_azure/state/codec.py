@@ -15,7 +15,7 @@ HEADER = """\
 # yaml-language-server: $schema=deployment-state.schema.json
 # Written by k0rdent-azure, which rewrites values here; `k0rdent-azure state check` verifies it.
 """
-RECOVERY_HINT = "see `k0rdent-azure state check`; `k0rdent-azure recover` restores the newest good copy"
+RECOVERY_HINT = "see `k0rdent-azure state check`; `k0rdent-azure recover` lists the good copies"
 
 
 def parse(text: bytes, *, source: str) -> dict[str, object]:

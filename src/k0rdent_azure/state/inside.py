@@ -118,7 +118,7 @@ def _steps(root: Path, path: Path) -> Sequence[str]:
     if not names or ".." in names:
         raise PrerequisiteError(
             f"{path} is not inside the workspace {root}: nothing is written or removed there",
-            hint="correct the path in the state: k0rdent-azure recover",
+            hint="see which path of the state that is: k0rdent-azure state check",
         )
     return names
 
