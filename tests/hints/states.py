@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from k0rdent_azure.config.topology import LAPTOP
 from k0rdent_azure.state.codec import dump
 from tests.hints.place import Place
 from tests.hints.private_keys import change
@@ -17,17 +16,6 @@ def a_value_that_no_state_has(place: Place) -> None:
     assert "walking" in place.follow("state check", expect=4)
     change(place, 'status: "walking"', 'status: "running"')
     place.cured("walking")
-
-
-@situation("state/intents.py: {REKEY.finish}")
-def the_workstations_key_is_not_in_the_state(place: Place) -> None:
-    data = complete()
-    del data["wireguard"]["peers"][LAPTOP]["private_key"]
-    place.state.write_bytes(dump(data))
-    place.run("snapshot", "create")
-    place.run("state", "set", "notes.ring", "1", "--reason", "later")
-    place.tell("rollback", "latest", "--apply", "--yes", expect=4)
-    place.accepts("recover --rekey")
 
 
 @situation("state/recovery.py: recover --from-azure")

@@ -44,6 +44,7 @@ WAITING: frozenset[str] = frozenset(
         "phases/vpn_setup.py: recover --rekey",
         "state/editor.py: status",
         "state/inside.py: state check",
+        "state/intents.py: {REKEY.finish}",
         "state/secrets.py: secrets status",
         "state/secrets_at_rest.py: secrets status",
         "state/store.py: status",

@@ -294,11 +294,14 @@ def _is_kept(before: object, after: object, key: str | int) -> bool:
         return isinstance(after, dict) and key in after
     if not isinstance(before, list) or not isinstance(after, list) or not isinstance(key, int):
         return False
-    # Within a list, what is at one of its ends and the same all the way stays.
-    if key < len(after) and all(map(same, before[: key + 1], after[: key + 1])):
+    # Within a list, what is at one of its ends and the same all the way stays. Of equal items the first ones do.
+    pairs = zip(before, after, strict=False)
+    begins_alike = next((at for at, (old, new) in enumerate(pairs) if not same(old, new)), None)
+    front = min(len(before), len(after)) if begins_alike is None else begins_alike
+    if key < front:
         return True
     tail = len(before) - key
-    return tail <= len(after) and all(map(same, before[-tail:], after[-tail:]))
+    return tail <= len(after) - front and all(map(same, before[-tail:], after[-tail:]))
 
 
 def _step(value: object, key: str | int) -> object:
