@@ -147,7 +147,8 @@ def _near(wanted: str, there: Sequence[str]) -> str:
     near = [name for name in reversed(there) if wanted and wanted in name]
     closest = nearest(wanted, there, likeness=0.4)
     near = near or ([closest] if closest else [])
-    return f"did you mean {' or '.join(near[:3])}?" if near else "see: k0rdent-azure snapshot list"
+    meant = f"did you mean {' or '.join(near[:3])}? " if near else ""
+    return f"{meant}see: k0rdent-azure snapshot list"
 
 
 def _write(storage: Storage, header: Header, text: bytes) -> Snapshot:
