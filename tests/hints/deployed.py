@@ -67,7 +67,9 @@ def azure_cannot_be_asked(place: Place) -> None:
     place.follow("destroy", more=YES)
 
 
-@deployed("cli/parting.py: {' '.join([words, *flags])}", harm=("somebodys",))
+@deployed(
+    "cli/parting.py: {' '.join([words, *flags])}", "phases/removal_check.py: destroy", harm=("somebodys",)
+)
 def somebodys_resource_in_the_group(place: Place) -> None:
     fault(place, "foreign-resource")
     place.tell("destroy", "--yes", expect=6)
@@ -154,7 +156,7 @@ def another_copy_went_on(place: Place) -> None:
     place.cured("workspace is behind")
 
 
-@deployed()
+@deployed("phases/children.py: destroy")
 def clusters_that_k0rdent_manages(place: Place) -> None:
     fault(place, "child-cluster", "--resource", "eu-1")
     place.tell("destroy", "--yes", expect=8)

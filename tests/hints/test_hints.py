@@ -20,6 +20,7 @@ from tests.e2e.prepared import copy_of
 from tests.hints import deployed as _deployed  # noqa: F401  the tables register themselves
 from tests.hints import locks as _locks  # noqa: F401
 from tests.hints import offline as _offline  # noqa: F401
+from tests.hints import outside as _outside  # noqa: F401
 from tests.hints import states as _states  # noqa: F401
 from tests.hints.commands import is_accepted
 from tests.hints.place import Place
@@ -42,7 +43,7 @@ offline.py if a state file is enough, else beside those that need the same world
         place.cured("what it complained of")         # the first command again: it does not complain any more
 """
 #: How many there were last; fewer is better.
-MOST_WAITING = 45
+MOST_WAITING = 38
 #: What stands for a hole of a literal where not every word will do.
 _FILLED = {
     "replace {}": "replace vm/k0s-worker-1",
