@@ -113,12 +113,15 @@ def the_workstations_key_is_lost(place: Place) -> None:
     "cli/recover_report.py: {first}",
     "cli/recover_report.py: (resume)",
     "cli/recover_hosts.py: resume",
+    "phases/rekey.py: recover --from-hosts",
     long=True,
 )
 def the_hosts_keys_are_lost(place: Place) -> None:
     (place.workspace / "k0sctl-config" / "known_hosts").unlink()
     lose_the_state(place)
     place.tell("recover", "--from-azure", "--yes", expect=0)
+    place.accepts("recover --from-hosts")
+    place.tell("recover", "--rekey", "--yes", expect=4)
     place.accepts("recover --from-hosts")
     place.tell("resume", "--yes", expect=7)
     place.accepts("replace vm/k0s-controller")

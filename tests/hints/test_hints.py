@@ -43,7 +43,7 @@ offline.py if a state file is enough, else beside those that need the same world
         place.cured("what it complained of")         # the first command again: it does not complain any more
 """
 #: How many there were last; fewer is better.
-MOST_WAITING = 38
+MOST_WAITING = 26
 #: What stands for a hole of a literal where not every word will do.
 _FILLED = {
     "replace {}": "replace vm/k0s-worker-1",
